@@ -1,0 +1,276 @@
+#include "core/thread_pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <climits>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "core/cpu_count.h"
+
+namespace fastdl {
+namespace {
+
+constexpr int max_threads = 1024;
+
+/// Pauses before a waiting thread sleeps: 0.1 to 0.5 ms, so that back-to-back calls find their workers awake
+/// and another library's pool gets the cores soon after the last one.
+constexpr int spins_before_sleep = 10000;
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#else
+  std::this_thread::yield();
+#endif
+}
+
+template <class Ready>
+bool spin_until(int spins, Ready ready) {
+  for (int i = 0; i < spins; ++i) {
+    if (ready()) return true;
+    pause();
+  }
+  return ready();
+}
+
+/// One run_chunks call, on the stack of its caller.
+class Job {
+ public:
+  Job(std::int64_t chunks, void (*body)(void*, std::int64_t), void* context)
+      : chunks_(chunks), body_(body), context_(context) {}
+
+  /// Claims and runs chunks until none is left.
+  void work() {
+    for (std::int64_t chunk; (chunk = next_.fetch_add(1, std::memory_order_relaxed)) < chunks_;) {
+      try {
+        body_(context_, chunk);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex_);
+        if (!failure_ || chunk < failed_chunk_) {
+          failure_ = std::current_exception();
+          failed_chunk_ = chunk;
+        }
+      }
+    }
+  }
+
+  void rethrow_failure() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  const std::int64_t chunks_;
+  void (*const body_)(void*, std::int64_t);
+  void* const context_;
+  std::atomic<std::int64_t> next_{0};
+  std::mutex failure_mutex_;
+  std::exception_ptr failure_;
+  std::int64_t failed_chunk_ = 0;
+};
+
+/// Runs one job at a time.
+///
+/// `state_` holds the number of the job in its upper half and, while the job is open, the number of workers
+/// asked to take part in its lower half. A worker counts itself in (`active_`), and only then looks whether
+/// the job is still open; the caller closes the job when every chunk is claimed, and returns when `active_`
+/// is zero. So nobody waits for a worker that wakes late, and a late worker does not touch a job that has
+/// ended. Both sides write one of the two variables and then read the other, which is why these accesses are
+/// sequentially consistent.
+class Pool {
+ public:
+  Pool() : cpus_(available_cpus()) {}
+
+  /// False, with nothing run, if the pool is busy.
+  bool try_run(Job& job, int threads) {
+    if (busy_.exchange(true, std::memory_order_acquire)) return false;
+    const int helpers = start_workers(threads - 1);
+    // With more threads than CPUs, a spinning thread keeps the one it waits for from running.
+    spins_.store(threads <= cpus_ ? spins_before_sleep : 0, std::memory_order_relaxed);
+    open(job, helpers);
+    job.work();
+    close();
+    busy_.store(false, std::memory_order_release);
+    return true;
+  }
+
+ private:
+  struct alignas(64) Worker {
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::atomic<bool> asleep{false};
+  };
+
+  /// The number of workers there are now, at most `wanted`: fewer if the system refuses more threads.
+  int start_workers(int wanted) {
+    if (static_cast<int>(workers_.size()) >= wanted) return wanted;
+    sigset_t blocked, previous;
+    sigfillset(&blocked);  // signals are for the interpreter's threads, but for those that a fault raises
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) sigdelset(&blocked, fault);
+    pthread_sigmask(SIG_SETMASK, &blocked, &previous);
+    try {
+      while (static_cast<int>(workers_.size()) < wanted) {
+        auto worker = std::make_unique<Worker>();
+        const auto index = static_cast<std::uint32_t>(workers_.size());
+        workers_.reserve(workers_.size() + 1);
+        std::thread(&Pool::serve, this, std::ref(*worker), index, state_.load()).detach();
+        workers_.push_back(std::move(worker));
+      }
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    }
+    pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+    return static_cast<int>(workers_.size());
+  }
+
+  void open(Job& job, int helpers) {
+    job_ = &job;
+    state_.store(state_.load() + (std::uint64_t{1} << 32) + static_cast<std::uint64_t>(helpers));
+    for (int i = 0; i < helpers; ++i) {
+      Worker& worker = *workers_[i];
+      if (worker.asleep.load()) {
+        {
+          const std::lock_guard lock(worker.mutex);
+        }  // either it waits by now, or it has yet to look at state_
+        worker.wake.notify_one();
+      }
+    }
+  }
+
+  void close() {
+    state_.store(state_.load() & ~std::uint64_t{UINT32_MAX});
+    const auto idle = [this] { return active_.load() == 0; };
+    if (spin_until(spins_.load(std::memory_order_relaxed), idle)) return;
+    std::unique_lock lock(caller_mutex_);
+    caller_asleep_.store(true);
+    caller_wake_.wait(lock, idle);
+    caller_asleep_.store(false);
+  }
+
+  void serve(Worker& self, std::uint32_t index, std::uint64_t seen) {
+#if defined(__linux__)
+    pthread_setname_np(pthread_self(), "fastdl");
+#endif
+    for (;;) {
+      seen = next_job(self, index, seen);
+      active_.fetch_add(1);
+      if (state_.load() == seen) job_->work();
+      if (active_.fetch_sub(1) == 1 && caller_asleep_.load()) {
+        {
+          const std::lock_guard lock(caller_mutex_);
+        }
+        caller_wake_.notify_one();
+      }
+    }
+  }
+
+  /// Waits for a job other than `seen` that asks for worker `index`.
+  std::uint64_t next_job(Worker& self, std::uint32_t index, std::uint64_t seen) {
+    std::uint64_t state = seen;
+    const auto wanted = [&] {
+      state = state_.load();
+      return state != seen && static_cast<std::uint32_t>(state) > index;
+    };
+    if (spin_until(spins_.load(std::memory_order_relaxed), wanted)) return state;
+    std::unique_lock lock(self.mutex);
+    self.asleep.store(true);
+    self.wake.wait(lock, wanted);
+    self.asleep.store(false);
+    return state;
+  }
+
+  const int cpus_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  alignas(64) std::atomic<bool> busy_{false};
+  Job* job_ = nullptr;
+  std::atomic<int> spins_{0};
+  alignas(64) std::atomic<std::uint64_t> state_{0};
+  alignas(64) std::atomic<int> active_{0};
+  std::atomic<bool> caller_asleep_{false};
+  std::mutex caller_mutex_;
+  std::condition_variable caller_wake_;
+};
+
+/// Never destroyed: workers may sleep in it while the process exits. A forked child, which has none of the
+/// workers and may find any of the locks taken, leaves its parent's pool alone and makes its own on first
+/// use.
+std::atomic<Pool*> the_pool{nullptr};
+
+[[maybe_unused]] const int fork_handler =
+    pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr, std::memory_order_relaxed); });
+
+Pool& pool() {
+  Pool* current = the_pool.load(std::memory_order_acquire);
+  if (current != nullptr) return *current;
+  auto fresh = std::make_unique<Pool>();
+  if (the_pool.compare_exchange_strong(current, fresh.get(), std::memory_order_acq_rel))
+    return *fresh.release();
+  return *current;
+}
+
+/// The first number in OMP_NUM_THREADS (a list gives one per nesting level), or 0.
+int threads_from_environment() {
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  if (text == nullptr) return 0;
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  while (*end == ' ' || *end == '\t') ++end;
+  const bool is_number = end != text && (*end == '\0' || *end == ',');
+  return is_number && value >= 1 && value <= INT_MAX ? static_cast<int>(value) : 0;
+}
+
+std::atomic<int> num_threads{0};
+
+}  // namespace
+
+void run_chunks(std::int64_t chunks, void (*body)(void* context, std::int64_t chunk), void* context) {
+  if (chunks <= 0) return;
+  Job job(chunks, body, context);
+  const auto threads =
+      static_cast<int>(std::min<std::int64_t>({chunks, std::int64_t{get_num_threads()}, max_threads}));
+  if (threads == 1 || !pool().try_run(job, threads)) job.work();
+  job.rethrow_failure();
+}
+
+void set_num_threads(int threads) {
+  if (threads < 1) {
+    throw std::invalid_argument("[set_num_threads] threads: expected at least 1, got " +
+                                std::to_string(threads));
+  }
+  num_threads.store(threads, std::memory_order_relaxed);
+}
+
+int get_num_threads() {
+  int threads = num_threads.load(std::memory_order_relaxed);
+  if (threads != 0) return threads;
+  const int from_environment = threads_from_environment();
+  int unset = 0;
+  threads = from_environment != 0 ? from_environment : available_cpus();
+  return num_threads.compare_exchange_strong(unset, threads) ? threads : unset;
+}
+
+}  // namespace fastdl
+
+/// For threadpoolctl, which finds them by name in the extension module.
+extern "C" {
+__attribute__((visibility("default"))) void fastdl_set_num_threads(int threads) {
+  fastdl::set_num_threads(threads < 1 ? 1 : threads);
+}
+
+__attribute__((visibility("default"))) int fastdl_get_num_threads() {
+  return fastdl::get_num_threads();
+}
+}
