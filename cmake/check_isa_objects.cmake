@@ -1,0 +1,13 @@
+# Fails on a weak symbol in one of OBJECTS; touches STAMP otherwise.
+foreach(object IN LISTS OBJECTS)
+  execute_process(COMMAND ${NM} --defined-only -C ${object} OUTPUT_VARIABLE symbols RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR "${NM} could not read ${object}")
+  endif()
+  string(REGEX MATCHALL "[^\n]* [VWu] [^\n]*" weak "${symbols}")
+  if(weak)
+    list(JOIN weak "\n  " weak)
+    message(FATAL_ERROR "weak symbols in ${object}:\n  ${weak}\nGive them internal linkage (an anonymous namespace) or inline them.")
+  endif()
+endforeach()
+file(TOUCH ${STAMP})

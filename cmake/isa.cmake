@@ -1,0 +1,58 @@
+# Compiles every op's CPU loops once per ISA level.
+#
+# Gives FASTDL_ISA_OBJECTS, FASTDL_ISA_DEFINITIONS (FASTDL_BUILD_<LEVEL>=1) and FASTDL_BASELINE_FLAGS, and
+# fastdl_check_isa_objects(target), which fails the build on a weak symbol in a per-ISA object: the linker would pick one
+# copy for all levels, and an old CPU would run the newest one's instructions.
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  set(FASTDL_ISAS baseline avx2 avx512)
+  set(FASTDL_FLAGS_baseline -march=x86-64-v2)
+  set(FASTDL_FLAGS_avx2 -march=x86-64-v3)
+  set(FASTDL_FLAGS_avx512 -march=x86-64-v4 -mprefer-vector-width=512)
+  set(FASTDL_BYTES_baseline 16)
+  set(FASTDL_BYTES_avx2 32)
+  set(FASTDL_BYTES_avx512 64)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
+  set(FASTDL_ISAS neon)
+  set(FASTDL_BYTES_neon 16)
+else()
+  set(FASTDL_ISAS baseline)
+  set(FASTDL_BYTES_baseline 16)
+endif()
+set(FASTDL_BASELINE_FLAGS ${FASTDL_FLAGS_baseline})
+
+# Optimised in every build type: at -O0 inline functions of the standard library become weak symbols.
+set(FASTDL_ISA_OPTIONS -O2)
+
+set(FASTDL_ISA_OBJECTS "")
+set(FASTDL_ISA_DEFINITIONS "")
+foreach(isa IN LISTS FASTDL_ISAS)
+  set(sources "")
+  foreach(op IN LISTS FASTDL_OPS)
+    set(source ${CMAKE_BINARY_DIR}/isa/${isa}/${op}.cpp)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"ops/${op}/${op}_cpu.inl.h\"\n")
+    list(APPEND sources ${source})
+  endforeach()
+  add_library(fastdl_${isa} OBJECT ${sources})
+  target_include_directories(fastdl_${isa} PRIVATE ${CMAKE_SOURCE_DIR}/csrc)
+  target_compile_definitions(fastdl_${isa} PRIVATE FASTDL_ISA=${isa} FASTDL_VECTOR_BYTES=${FASTDL_BYTES_${isa}})
+  target_compile_options(fastdl_${isa} PRIVATE ${FASTDL_FLAGS_${isa}} ${FASTDL_ISA_OPTIONS})
+  list(APPEND FASTDL_ISA_OBJECTS $<TARGET_OBJECTS:fastdl_${isa}>)
+  string(TOUPPER ${isa} level)
+  list(APPEND FASTDL_ISA_DEFINITIONS FASTDL_BUILD_${level}=1)
+endforeach()
+
+function(fastdl_check_isa_objects target)
+  if(NOT CMAKE_NM OR FASTDL_SANITIZE)
+    return()
+  endif()
+  add_custom_command(
+    OUTPUT ${CMAKE_BINARY_DIR}/isa/checked
+    COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} "-DOBJECTS=${FASTDL_ISA_OBJECTS}" -DSTAMP=${CMAKE_BINARY_DIR}/isa/checked
+            -P ${CMAKE_SOURCE_DIR}/cmake/check_isa_objects.cmake
+    DEPENDS ${FASTDL_ISA_OBJECTS} ${CMAKE_SOURCE_DIR}/cmake/check_isa_objects.cmake
+    COMMENT "Looking for weak symbols in the per-ISA objects"
+    VERBATIM)
+  add_custom_target(check_isa_objects DEPENDS ${CMAKE_BINARY_DIR}/isa/checked)
+  add_dependencies(${target} check_isa_objects)
+endfunction()

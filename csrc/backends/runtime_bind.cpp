@@ -1,0 +1,75 @@
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "backends/backends.h"
+#include "core/allocator.h"
+#include "core/array_bridge.h"
+#include "core/error.h"
+#include "core/thread_pool.h"
+
+namespace fastdl {
+namespace {
+
+DType floating_or_integer(const py::dtype& dtype) {
+  for (const DType known :
+       {DType::float32, DType::float64, DType::int64, DType::boolean, DType::uint8, DType::int32})
+    if (dtype.equal(py::dtype(name(known)))) return known;
+  throw TypeError(concat("[empty] dtype: expected float32, float64, int64, int32, uint8 or bool, got ",
+                         std::string(py::str(dtype))));
+}
+
+py::array empty(const std::vector<std::int64_t>& extents, const py::dtype& dtype) {
+  Shape shape;
+  for (const std::int64_t extent : extents) {
+    if (extent < 0) throw ValueError(concat("[empty] shape: expected extents of at least 0, got ", extent));
+    shape.push_back(extent);
+  }
+  return new_array(shape, floating_or_integer(dtype));
+}
+
+py::dict memory_statistics() {
+  const MemoryStats stats = memory_stats();
+  py::dict result;
+  result["allocated_bytes"] = stats.allocated_bytes;
+  result["cached_bytes"] = stats.cached_bytes;
+  result["peak_allocated_bytes"] = stats.peak_allocated_bytes;
+  result["allocations"] = stats.allocations;
+  result["cache_hits"] = stats.cache_hits;
+  result["system_allocations"] = stats.system_allocations;
+  return result;
+}
+
+std::vector<std::string> names(const std::vector<Isa>& isas, bool only_supported) {
+  std::vector<std::string> result;
+  for (const Isa isa : isas)
+    if (!only_supported || supported(isa)) result.emplace_back(name(isa));
+  return result;
+}
+
+std::vector<std::string> op_names() {
+  return {
+#define FASTDL_OP(stem, Type) #stem,
+#include "ops/ops.inc"
+#undef FASTDL_OP
+  };
+}
+
+}  // namespace
+
+void bind_runtime(py::module_& module) {
+  module.def("empty", &empty, py::arg("shape"), py::arg("dtype"));
+  module.def("memory_stats", &memory_statistics);
+  module.def("reset_peak_memory_stats", &reset_peak_memory_stats);
+  module.def("empty_cache", &empty_cache);
+  module.def("set_num_threads", &set_num_threads, py::arg("threads"));
+  module.def("get_num_threads", &get_num_threads);
+  module.def("force_isa", &force_isa, py::arg("name"));
+  module.def("active_isa", [] { return std::string(name(active_isa())); });
+  module.def("built_isas", [] { return names(built_isas(), false); });
+  module.def("supported_isas", [] { return names(built_isas(), true); });
+  module.def("cpu_model", [] { return cpu_model(); });
+  module.def("op_names", &op_names);
+  module.def("use_host_backend", &use_host_backend, py::arg("library_path"));
+}
+
+}  // namespace fastdl

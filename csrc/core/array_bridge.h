@@ -1,0 +1,86 @@
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include "core/allocator.h"
+#include "core/backend.h"
+#include "core/dtype.h"
+#include "core/shape.h"
+
+namespace fastdl {
+
+namespace py = pybind11;
+
+/// A C-contiguous, aligned view of a Python array, and the reference that keeps it alive. Where the caller's
+/// array is not contiguous, the view is of a copy of the same dtype.
+class ArrayView {
+ public:
+  ArrayView() = default;
+  ArrayView(py::object owner, void* data, DType dtype, const Shape& shape)
+      : owner_(std::move(owner)), data_(data), dtype_(dtype), shape_(shape) {}
+
+  explicit operator bool() const { return static_cast<bool>(owner_); }
+  void* data() const { return data_; }
+  DType dtype() const { return dtype_; }
+  const Shape& shape() const { return shape_; }
+  /// Null where the view stands for an argument that was not given.
+  const Shape* shape_or_null() const { return *this ? &shape_ : nullptr; }
+
+ private:
+  py::object owner_;
+  void* data_ = nullptr;
+  DType dtype_ = DType::float32;
+  Shape shape_;
+};
+
+/// An operand to read: a NumPy array, or an object with __array_interface__ or CPU DLPack. TypeError for
+/// byte-swapped, object and other unknown dtypes and for objects that are no arrays; ValueError for arrays on
+/// another device.
+ArrayView input_array(const char* op, const char* argument, py::handle object);
+
+/// The same, or an empty view for None.
+ArrayView optional_array(const char* op, const char* argument, py::handle object);
+
+/// Integers of any width, as int64.
+ArrayView index_array(const char* op, const char* argument, py::handle object);
+
+/// Integers as index_array, floating dtypes as input_array: targets that may be classes or probabilities.
+ArrayView index_or_input_array(const char* op, const char* argument, py::handle object);
+
+/// An operand of backward, whose shape and dtype follow from the forward's operands.
+ArrayView gradient_array(const char* op, const char* argument, py::handle object, const Shape& expected,
+                         DType dtype);
+
+/// An operand to change in place: must be a writeable, aligned, C-contiguous NumPy array.
+ArrayView inout_array(const char* op, const char* argument, py::handle object);
+
+/// A new uninitialised array on the library's own memory.
+py::array new_array(const Shape& shape, DType dtype);
+
+/// The same where `wanted`, else None: for gradients that nobody asked for.
+py::object new_array_if(bool wanted, const Shape& shape, DType dtype);
+
+/// Where an output's elements are; null for None.
+inline void* data(const py::object& array) {
+  return array.is_none() ? nullptr : py::detail::array_proxy(array.ptr())->data;
+}
+
+/// Throws the Python exception for a kernel that failed; bad_index speaks of `argument` and [0, extent).
+void check_status(const Status& status, const Backend& backend, const char* op, const char* argument = "",
+                  std::int64_t extent = 0);
+
+/// Throws ValueError where the backend has no such kernel.
+void check_kernel(bool present, const Backend& backend, const char* op);
+
+/// Releases the GIL, gives `run` a workspace of `workspace_bytes`, and answers what it answers.
+template <class Run>
+Status run_kernel(std::size_t workspace_bytes, Run&& run) {
+  const py::gil_scoped_release released;
+  const Workspace workspace(workspace_bytes);
+  Launch launch;
+  launch.workspace = workspace.data();
+  return run(launch);
+}
+
+}  // namespace fastdl

@@ -1,0 +1,30 @@
+#include "core/check.h"
+
+#include "core/error.h"
+
+namespace fastdl {
+
+void check_floating(const char* op, const char* argument, DType dtype) {
+  if (!is_floating(dtype))
+    throw TypeError(concat("[", op, "] ", argument, ": expected float32 or float64, got ", name(dtype)));
+}
+
+void check_same_dtype(const char* op, const char* argument, DType dtype, DType expected) {
+  if (dtype != expected)
+    throw TypeError(concat("[", op, "] ", argument, ": expected ", name(expected),
+                           " as the other arguments, got ", name(dtype)));
+}
+
+void check_shape(const char* op, const char* argument, const Shape& shape, const Shape& expected,
+                 const char* of, const Shape& of_shape) {
+  if (!(shape == expected))
+    throw ValueError(concat("[", op, "] ", argument, ": expected ", expected, " for ", of, " of shape ",
+                            of_shape, ", got ", shape));
+}
+
+void check_at_least(const char* op, const char* argument, std::int64_t value, std::int64_t least) {
+  if (value < least)
+    throw ValueError(concat("[", op, "] ", argument, ": expected at least ", least, ", got ", value));
+}
+
+}  // namespace fastdl

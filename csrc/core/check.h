@@ -1,0 +1,23 @@
+#pragma once
+
+#include "core/dtype.h"
+#include "core/shape.h"
+
+namespace fastdl {
+
+// Checks that shape rules share. Each throws with a message that names op, argument, expected and actual.
+
+/// TypeError unless float32 or float64.
+void check_floating(const char* op, const char* argument, DType dtype);
+
+/// TypeError unless the dtypes agree.
+void check_same_dtype(const char* op, const char* argument, DType dtype, DType expected);
+
+/// ValueError unless `shape` equals `expected`, which follows from `of_shape`, the shape of argument `of`.
+void check_shape(const char* op, const char* argument, const Shape& shape, const Shape& expected,
+                 const char* of, const Shape& of_shape);
+
+/// ValueError unless value >= least.
+void check_at_least(const char* op, const char* argument, std::int64_t value, std::int64_t least);
+
+}  // namespace fastdl

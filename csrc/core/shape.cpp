@@ -1,0 +1,54 @@
+#include "core/shape.h"
+
+#include <algorithm>
+
+#include "core/dtype.h"
+#include "core/error.h"
+
+namespace fastdl {
+
+void Shape::push_back(std::int64_t extent) {
+  if (size_ == max_dims)
+    throw ValueError(concat("arrays of more than ", max_dims, " dimensions are not supported"));
+  extents_[size_++] = extent;
+}
+
+std::int64_t Shape::numel() const {
+  if (std::find(begin(), end(), 0) != end()) return 0;
+  std::int64_t product = 1;
+  for (const std::int64_t extent : *this) {
+    if (__builtin_mul_overflow(product, extent, &product))
+      throw ValueError(concat("an array of shape ", *this, " has more elements than fit into 63 bits"));
+  }
+  return product;
+}
+
+bool Shape::operator==(const Shape& other) const {
+  return std::equal(begin(), end(), other.begin(), other.end());
+}
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  out << '(';
+  for (int i = 0; i < shape.size(); ++i) out << (i ? ", " : "") << shape[i];
+  return out << (shape.size() == 1 ? ",)" : ")");
+}
+
+const char* name(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return "float32";
+    case DType::float64:
+      return "float64";
+    case DType::int64:
+      return "int64";
+    case DType::boolean:
+      return "bool";
+    case DType::uint8:
+      return "uint8";
+    case DType::int32:
+      return "int32";
+  }
+  return "unknown";
+}
+
+}  // namespace fastdl

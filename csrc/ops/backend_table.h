@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ops/conv2d/conv2d.h"
+#include "ops/cross_entropy/cross_entropy.h"
+
+namespace fastdl {
+
+/// The kernels of one device (or of one ISA level of the CPU): plain C function pointers, null where the
+/// backend has no kernel for an op. `version` and `bytes` are checked when a backend is loaded.
+struct BackendTable : Backend {
+  BackendTable() { bytes = sizeof(BackendTable); }
+
+#define FASTDL_OP(stem, Type) Type##Kernels stem{};
+#include "ops/ops.inc"
+#undef FASTDL_OP
+};
+
+}  // namespace fastdl
+
+/// The one symbol that a backend in a shared library exports.
+extern "C" const fastdl::BackendTable* fastdl_backend();

@@ -1,0 +1,70 @@
+#include <pybind11/stl.h>
+
+#include "backends/backends.h"
+#include "core/array_bridge.h"
+#include "ops/conv2d/conv2d.h"
+
+namespace fastdl::conv2d_bindings {
+namespace {
+
+constexpr const char* op = "conv2d";
+
+py::array forward(py::handle x_object, py::handle weight_object, py::handle bias_object, Pair stride,
+                  Pair padding_before, Pair padding_after, Pair dilation, std::int64_t groups) {
+  const ArrayView x = input_array(op, "input", x_object);
+  const ArrayView weight = input_array(op, "weight", weight_object);
+  const ArrayView bias = optional_array(op, "bias", bias_object);
+  const ConvolutionGeometry g =
+      conv2d_geometry(x.shape(), x.dtype(), weight.shape(), weight.dtype(), bias.shape_or_null(),
+                      bias.dtype(), stride, {padding_before, padding_after}, dilation, groups);
+  const BackendTable& backend = host_backend();
+  check_kernel(backend.conv2d.forward != nullptr, backend, op);
+  py::array y = new_array(g.y_shape(), g.dtype);
+  const Status status = run_kernel(backend.conv2d.forward_workspace_bytes(g), [&](const Launch& launch) {
+    return backend.conv2d.forward(launch, g, x.data(), weight.data(), bias.data(), data(y));
+  });
+  check_status(status, backend, op);
+  return y;
+}
+
+py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weight_object, Pair stride,
+                   Pair padding_before, Pair padding_after, Pair dilation, std::int64_t groups,
+                   bool needs_input, bool needs_weight, bool needs_bias) {
+  const ArrayView x = input_array(op, "input", x_object);
+  const ArrayView weight = input_array(op, "weight", weight_object);
+  const ConvolutionGeometry g =
+      conv2d_geometry(x.shape(), x.dtype(), weight.shape(), weight.dtype(), nullptr, x.dtype(), stride,
+                      {padding_before, padding_after}, dilation, groups);
+  const ArrayView grad_y = gradient_array(op, "grad_output", grad_object, g.y_shape(), g.dtype);
+  const BackendTable& backend = host_backend();
+  check_kernel(backend.conv2d.backward_input != nullptr, backend, op);
+  py::object grad_x = new_array_if(needs_input, g.x_shape(), g.dtype);
+  py::object grad_weight = new_array_if(needs_weight, g.weight_shape(), g.dtype);
+  py::object grad_bias = new_array_if(needs_bias, Shape{g.K}, g.dtype);
+  const auto run = [&](const py::object& output, std::size_t (*workspace_bytes)(const ConvolutionGeometry&),
+                       auto kernel) {
+    if (!output.is_none())
+      check_status(run_kernel(workspace_bytes ? workspace_bytes(g) : 0, kernel), backend, op);
+  };
+  run(grad_x, backend.conv2d.backward_input_workspace_bytes, [&](const Launch& launch) {
+    return backend.conv2d.backward_input(launch, g, grad_y.data(), weight.data(), data(grad_x));
+  });
+  run(grad_weight, backend.conv2d.backward_weight_workspace_bytes, [&](const Launch& launch) {
+    return backend.conv2d.backward_weight(launch, g, grad_y.data(), x.data(), data(grad_weight));
+  });
+  run(grad_bias, nullptr, [&](const Launch& launch) {
+    return backend.conv2d.backward_bias(launch, g, grad_y.data(), data(grad_bias));
+  });
+  return py::make_tuple(grad_x, grad_weight, grad_bias);
+}
+
+}  // namespace
+}  // namespace fastdl::conv2d_bindings
+
+namespace fastdl {
+void bind_conv2d(py::module_& module) {
+  using namespace conv2d_bindings;
+  module.def("conv2d_forward", &forward);
+  module.def("conv2d_backward", &backward);
+}
+}  // namespace fastdl
