@@ -1,0 +1,76 @@
+"""Where results of NumPy glue live: the large ones in the pool, so that steady state has no page fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastdl import _core
+
+POOLED_BYTES = 16384
+"""From this size on the pool serves; below it NumPy's own allocation is quicker, and reuses memory too."""
+
+
+def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """An uninitialised array in C order."""
+    dtype = np.dtype(dtype)
+    shape = tuple(shape)
+    size = dtype.itemsize
+    for extent in shape:
+        size *= extent
+    return _core.empty(shape, dtype) if size >= POOLED_BYTES else np.empty(shape, dtype)
+
+
+def zeros(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """An array of zeros in C order."""
+    array = empty(shape, dtype)
+    array.fill(0)
+    return array
+
+
+def empty_like(array: np.ndarray, dtype: Any = None) -> np.ndarray:
+    """An uninitialised dense array with the axes of `array` in the same order in memory."""
+    dtype = array.dtype if dtype is None else dtype
+    if array.flags.c_contiguous or 0 in array.strides:
+        return empty(array.shape, dtype)
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    dense = empty([array.shape[axis] for axis in order], dtype)
+    inverse = [0] * array.ndim
+    for position, axis in enumerate(order):
+        inverse[axis] = position
+    return dense.transpose(inverse)
+
+
+def copy_like(array: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """A copy of `array`, in the dtype and memory order of `like`."""
+    out = empty_like(like) if like.shape == array.shape else empty(array.shape, like.dtype)
+    np.copyto(out, array, casting="same_kind")
+    return out
+
+
+def out_for(*arrays: Any, dtype: Any = None) -> np.ndarray | None:
+    """An `out=` for a ufunc on `arrays` (all of one dtype), None where NumPy may as well allocate it."""
+    first = arrays[0]
+    dtype = first.dtype if dtype is None else np.dtype(dtype)
+    for other in arrays[1:]:
+        if other.shape != first.shape:
+            shape = np.broadcast_shapes(*(array.shape for array in arrays))
+            for array in arrays:
+                if array.shape == shape:
+                    first = array
+                    break
+            else:
+                return empty(shape, dtype)
+            break
+    if first.size * dtype.itemsize < POOLED_BYTES:
+        return None
+    return empty_like(first, dtype)
+
+
+def into(ufunc: Any, *arrays: Any) -> np.ndarray:
+    """`ufunc(*arrays)`, as an array even where it has no axes; the arrays have one floating dtype."""
+    out = out_for(*arrays)
+    result = ufunc(*arrays) if out is None else ufunc(*arrays, out=out)
+    return np.asarray(result) if isinstance(result, np.generic) else result

@@ -1,0 +1,466 @@
+"""The tape: recorded operations, the versions of what they saved, and the backward pass.
+
+A Tensor refers to the node that made it; a node refers to its inputs' nodes and to leaf Tensors, never to its
+own outputs. So there are no reference cycles, and a graph is freed with the last Tensor that needs it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastdl._alloc import copy_like, into
+
+if TYPE_CHECKING:
+    from fastdl.tensor import Tensor
+else:
+    Tensor = None  # bound by fastdl.tensor, whose methods need this module first
+
+Array = Any  # a NumPy array, or an array of another library that acts like one
+Edge = Any  # None, a leaf Tensor, or (node, output index)
+
+
+class _Mode(threading.local):
+    grad_enabled = True
+
+
+mode = _Mode()
+
+
+class _Anomaly:
+    enabled = False
+    check_nan = True
+
+
+anomaly = _Anomaly()
+_sequence = itertools.count()
+
+
+class Op:
+    """Base of the library's differentiable operations; an instance is both the context and the tape's node.
+
+    A subclass has two static methods. ``forward(ctx, *args)`` gets raw arrays where Tensors were given, and
+    returns an array or a tuple of arrays (None allowed). ``backward(ctx, *grads)`` gets one raw array per
+    output, None where no gradient arrived, and returns one raw array or None per argument of forward. What it
+    returns may share memory with what it got; what it got must not be written to.
+    """
+
+    view = False
+    """Whether an output may share memory with an input."""
+    materialize_grads = False
+    """Whether backward gets zeros in place of None."""
+
+    edges: Sequence[Edge] = ()
+    needs_input_grad: Sequence[bool] = ()
+    saved: Any = ()
+    sequence = -1
+    outputs = 1
+    trace: str | None = None
+    hooks: dict[int, dict[int, Callable]] | None = None
+    retained: dict[int, Any] | None = None
+    _versions: Sequence[tuple[list[int], int]] = ()
+    _constant: tuple[Array, ...] = ()
+    _metadata: Sequence[tuple[tuple[int, ...], Any] | None] = ()
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Any:
+        raise TypeError("[autograd] forward: expected a static method in the subclass of Op, got none")
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise TypeError("[autograd] backward: expected a static method in the subclass of Op, got none")
+
+    def save(self, *arrays: Array) -> None:
+        """Keeps arrays for backward, where ``ctx.saved`` has them; backward frees them when it is done."""
+        self.saved = arrays
+
+    def mark_non_differentiable(self, *arrays: Array) -> None:
+        """Declares outputs that get no gradient. Integer and boolean outputs never do."""
+        self._constant = arrays
+
+    @classmethod
+    def name(cls) -> str:
+        return cls.__name__ + "Backward"
+
+    @property
+    def next_functions(self) -> tuple[Any, ...]:
+        """The nodes (or leaf Tensors) that the gradients go to, None for arguments that need none."""
+        return tuple(edge[0] if type(edge) is tuple else edge for edge in self.edges)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Runs forward; on Tensors, records it where gradient mode is on and an input requires a gradient."""
+        arrays = []
+        edges: list[Edge] = []
+        needs = []
+        recording = False
+        mixed = False
+        for arg in args:
+            if isinstance(arg, Tensor):
+                mixed = True
+                arrays.append(arg.data)
+                if arg._view_epoch is not None and arg._view_epoch != arg._version[1]:
+                    raise_stale_view()
+                if arg._requires_grad:
+                    recording = True
+                    edges.append(arg._edge or arg)
+                    needs.append(True)
+                    continue
+            else:
+                arrays.append(arg)
+            edges.append(None)
+            needs.append(False)
+        ctx = cls()
+        if not recording or not mode.grad_enabled:
+            ctx.needs_input_grad = (False,) * len(args)
+            result = cls.forward(ctx, *arrays)
+            return _wrap_constant(result, args, cls.view) if mixed else result
+        ctx.needs_input_grad = needs
+        result = cls.forward(ctx, *arrays)
+        # after forward: a node made inside it would otherwise be younger than its consumer
+        ctx.sequence = next(_sequence)
+        ctx.edges = edges
+        if ctx.saved:
+            ctx._versions = _versions_of(ctx.saved, args)
+        if anomaly.enabled:
+            ctx.trace = _forward_trace()
+        if type(result) is tuple:
+            return ctx._wrap_many(result, args)
+        return ctx._wrap(result, 0, args)
+
+    def _wrap(self, array: Array, index: int, args: Sequence[Any]) -> Tensor:
+        if isinstance(array, np.generic):
+            array = np.asarray(array)
+        tensor = Tensor.__new__(Tensor)
+        tensor.data = array
+        if self.view:
+            share_version(tensor, array, args)
+        else:
+            tensor._version = [0, 0]
+        if array.dtype.kind != "f" and array.dtype.kind != "V":
+            return tensor
+        for constant in self._constant:
+            if constant is array:
+                return tensor
+        tensor._requires_grad = True
+        tensor._edge = (self, index)
+        for saved in self.saved:
+            if saved is array:
+                self._versions = [*self._versions, (tensor._version, tensor._version[0])]
+        return tensor
+
+    def _wrap_many(self, arrays: tuple[Array, ...], args: Sequence[Any]) -> tuple[Any, ...]:
+        self.outputs = len(arrays)
+        if self.materialize_grads:
+            self._metadata = [None if array is None else (array.shape, array.dtype) for array in arrays]
+        return tuple(
+            None if array is None else self._wrap(array, index, args) for index, array in enumerate(arrays)
+        )
+
+
+def raise_stale_view() -> None:
+    raise RuntimeError(
+        "[autograd] a view was used after its base was changed in place by a recorded operation, which "
+        "leaves the view without a gradient; take the view again after the change"
+    )
+
+
+def _shares_buffer(array: Array, other: Array) -> bool:
+    base = getattr(array, "base", None)
+    other_base = getattr(other, "base", None)
+    return (
+        array is other or (base is not None and (base is other or base is other_base)) or other_base is array
+    )
+
+
+def share_version(tensor: Tensor, array: Array, args: Iterable[Any]) -> None:
+    """Gives a view the version counter of the Tensor among `args` whose memory it shares."""
+    for arg in args:
+        if isinstance(arg, Tensor) and _shares_buffer(array, arg.data):
+            tensor._version = arg._version
+            tensor._view_epoch = arg._version[1]
+            return
+    tensor._version = [0, 0]
+
+
+def _versions_of(saved: Iterable[Array], args: Sequence[Any]) -> list[tuple[list[int], int]]:
+    versions = []
+    for arg in args:
+        if isinstance(arg, Tensor):
+            data = arg.data
+            for array in saved:
+                if array is data or (isinstance(array, np.ndarray) and _shares_buffer(array, data)):
+                    version = arg._version
+                    versions.append((version, version[0]))
+                    break
+    return versions
+
+
+def _wrap_constant(result: Any, args: Sequence[Any], view: bool) -> Any:
+    if type(result) is tuple:
+        return tuple(None if array is None else _wrap_constant(array, args, view) for array in result)
+    tensor = Tensor.__new__(Tensor)
+    tensor.data = np.asarray(result) if isinstance(result, np.generic) else result
+    if view:
+        share_version(tensor, tensor.data, args)
+    else:
+        tensor._version = [0, 0]
+    return tensor
+
+
+def _forward_trace() -> str:
+    import traceback
+
+    return "".join(traceback.format_list(traceback.extract_stack(sys._getframe(2))))
+
+
+def _references(array: Array) -> tuple[int, int]:
+    """Reference counts of an array, and the greatest of those that own its memory."""
+    below = 0
+    base = getattr(array, "base", None)
+    while base is not None:
+        below = max(below, sys.getrefcount(base))
+        base = getattr(base, "base", None)
+    return sys.getrefcount(array), below
+
+
+def _exclusive(array: Array, like: Array) -> Array:
+    """`array` itself where nothing else refers to its memory, else a copy, laid out as `like`."""
+    own, below = _references(array)
+    if own <= _UNSHARED[0] and below <= _UNSHARED[1] and array.strides == like.strides:
+        base = getattr(array, "base", None)
+        if getattr(base, "nbytes", 0) <= array.nbytes and array.flags.writeable:
+            return array
+    return copy_like(array, like)
+
+
+def _count_unshared() -> tuple[int, int]:
+    """What `_references` says of an array that only the caller of `keep` holds; it varies by Python."""
+
+    def exclusive(array: Array) -> tuple[int, int]:
+        return _references(array)
+
+    def keep(array: Array) -> tuple[int, int]:
+        return exclusive(array)
+
+    def run() -> tuple[int, int]:
+        array = np.empty(2)[:1]
+        return keep(array)
+
+    return run()
+
+
+_UNSHARED = _count_unshared()
+
+
+class _Sum:
+    """A gradient that the backward pass added up itself, so that it may add to it in place."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+
+class BackwardPass:
+    """One walk from the roots to the leaves, youngest node first, which is a topological order."""
+
+    def __init__(self, retain_graph: bool, inputs: Sequence[Tensor] | None) -> None:
+        self.retain_graph = retain_graph
+        self.pending: dict[Op, list[Any]] = {}
+        self.heap: list[tuple[int, Op]] = []
+        self.hooked_leaves: dict[Tensor, Any] = {}
+        self.captures: dict[Any, Any] | None = None
+        self.needed: set[Op] | None = None
+        if inputs is not None:
+            self.captures = {tensor._edge or tensor: None for tensor in inputs}
+
+    def run(self, roots: Sequence[tuple[Tensor, Array]]) -> None:
+        if self.captures is not None:
+            self.needed = _nodes_towards(self.captures, [tensor._edge for tensor, _ in roots])
+        for tensor, grad in roots:
+            self.deliver(tensor._edge or tensor, grad)
+        del roots
+        while self.heap:
+            _, node = heapq.heappop(self.heap)
+            self.visit(node)
+        for leaf in list(self.hooked_leaves):
+            grad = _finished(self.hooked_leaves.pop(leaf))
+            grad = run_hooks(leaf._hooks or {}, grad)
+            self.keep(leaf, grad)
+
+    def deliver(self, edge: Edge, grad: Array) -> None:
+        if type(edge) is not tuple:
+            if edge._hooks:
+                self.hooked_leaves[edge] = _added(self.hooked_leaves.get(edge), grad)
+            else:
+                self.keep(edge, grad)
+            return
+        node, index = edge
+        slots = self.pending.get(node)
+        if slots is None:
+            slots = self.pending[node] = [None] * node.outputs
+            heapq.heappush(self.heap, (-node.sequence, node))
+        slots[index] = _added(slots[index], grad)
+
+    def keep(self, leaf: Tensor, grad: Array) -> None:
+        if grad.shape != leaf.data.shape:
+            raise RuntimeError(
+                f"[autograd] gradient: expected shape {leaf.data.shape} for a leaf Tensor, got {grad.shape}"
+            )
+        if self.captures is not None:
+            if leaf in self.captures:
+                held = self.captures[leaf]
+                self.captures[leaf] = (
+                    _exclusive(grad, leaf.data) if held is None else into(np.add, held, grad)
+                )
+            return
+        held = leaf.grad
+        if held is None:
+            leaf.grad = Tensor(_exclusive(grad, leaf.data))
+        else:
+            np.add(held.data, grad, out=held.data, casting="same_kind")
+            held._version[0] += 1
+
+    def visit(self, node: Op) -> None:
+        grads = [_finished(slot) for slot in self.pending.pop(node)]
+        if node.hooks or node.retained:
+            _observe(node, grads)
+        if self.captures is not None and self.needed is not None:
+            for index, grad in enumerate(grads):
+                if grad is not None and (node, index) in self.captures:
+                    self.captures[(node, index)] = copy_like(grad, grad)
+            if node not in self.needed:
+                return
+        if node.saved is None:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time (or directly access saved tensors after "
+                f"they have already been freed) at {node.name()}. Specify retain_graph=True if you need to "
+                "backward through the graph a second time."
+            )
+        for version, expected in node._versions:
+            if version[0] != expected:
+                raise RuntimeError(
+                    "one of the variables needed for gradient computation has been modified by an inplace "
+                    f"operation: saved by {node.name()} at version {expected}, is at version {version[0]}"
+                )
+        if node.materialize_grads and node._metadata:
+            for index, metadata in enumerate(node._metadata):
+                if grads[index] is None and metadata is not None:
+                    grads[index] = np.zeros(*metadata)
+        results = node.backward(node, *grads)
+        del grads
+        if not self.retain_graph and node.saved:
+            node.saved = None
+        results = list(results) if type(results) is tuple else [results]
+        self.distribute(node, results)
+
+    def distribute(self, node: Op, results: list[Array | None]) -> None:
+        edges = node.edges
+        if len(results) != len(edges):
+            raise RuntimeError(
+                f"function {node.name()} returned an incorrect number of gradients "
+                f"(expected {len(edges)}, got {len(results)})"
+            )
+        for index, edge in enumerate(edges):
+            if edge is None:
+                continue
+            grad = results[index]
+            if grad is None:
+                continue
+            results[index] = None
+            if isinstance(grad, np.generic):
+                grad = np.asarray(grad)
+            if anomaly.enabled and anomaly.check_nan and np.isnan(grad).any():
+                raise_anomaly(node, index)
+            if self.needed is not None and type(edge) is tuple and not self.wants(edge):
+                continue
+            if type(edge) is not tuple and not edge._hooks:
+                self.keep(
+                    edge, grad
+                )  # called from here, so that _exclusive counts the same references as it calibrated
+            else:
+                self.deliver(edge, grad)
+
+    def wants(self, edge: Edge) -> bool:
+        return edge in self.captures or edge[0] in self.needed  # type: ignore[operator]
+
+
+def _added(held: Any, grad: Array) -> Any:
+    if held is None:
+        return grad
+    if type(held) is _Sum:
+        np.add(held.array, grad, out=held.array)
+        return held
+    return _Sum(into(np.add, held, grad))
+
+
+def _finished(slot: Any) -> Array:
+    return slot.array if type(slot) is _Sum else slot
+
+
+def run_hooks(hooks: dict[int, Callable], grad: Array) -> Array:
+    enabled, mode.grad_enabled = mode.grad_enabled, False
+    try:
+        for hook in list(hooks.values()):
+            result = hook(Tensor(grad))
+            if result is not None:
+                replaced = result.data if isinstance(result, Tensor) else result
+                if replaced.shape != grad.shape:
+                    raise RuntimeError(f"[hook] gradient: expected shape {grad.shape}, got {replaced.shape}")
+                grad = replaced
+    finally:
+        mode.grad_enabled = enabled
+    return grad
+
+
+def _observe(node: Op, grads: list[Array | None]) -> None:
+    for index, grad in enumerate(grads):
+        if grad is None:
+            continue
+        if node.hooks and index in node.hooks:
+            grads[index] = grad = run_hooks(node.hooks[index], grad)
+        if node.retained and index in node.retained:
+            tensor = node.retained[index]()
+            if tensor is not None:
+                if tensor.grad is None:
+                    tensor.grad = Tensor(copy_like(grad, grad))
+                else:
+                    tensor.grad = Tensor(into(np.add, tensor.grad.data, grad))
+
+
+def _nodes_towards(targets: dict[Any, Any], roots: Sequence[Edge]) -> set[Op]:
+    """The nodes that lie on a path from a root to a target and so have to run."""
+    needed: set[Op] = set()
+    seen: set[Op] = set()
+    order: list[Op] = []
+    stack = [edge[0] for edge in roots if type(edge) is tuple]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            order.append(node)
+            stack.extend(edge[0] for edge in node.edges if type(edge) is tuple)
+    for node in sorted(order, key=lambda node: node.sequence):
+        for edge in node.edges:
+            if edge is not None and (edge in targets or (type(edge) is tuple and edge[0] in needed)):
+                needed.add(node)
+                break
+    return needed
+
+
+def raise_anomaly(node: Op, index: int) -> None:
+    where = node.trace or "(recorded outside detect_anomaly(), so its forward call is not known)\n"
+    raise RuntimeError(
+        f"Function '{node.name()}' returned nan values in its {index}th output. "
+        f"Forward call, most recent last:\n{where}"
+    )

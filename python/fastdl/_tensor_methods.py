@@ -1,0 +1,315 @@
+"""The methods of Tensor that are functions of the library under the same name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastdl._memory_format import MemoryFormat, preserve_format
+from fastdl.functional import _activation_glue, elementwise, indexing, linalg, reduction, shape, unary
+
+if TYPE_CHECKING:
+    pass
+
+_OPERANDS = (np.ndarray, np.generic, bool, int, float)
+
+
+def _operator(function: Any) -> Any:
+    """`function` as an operator, which leaves operands it does not know to the other side."""
+
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, TensorMethods) and not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return function(self, other)
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _in_place(function: Any) -> Any:
+    """The in-place form of `function`. Raises RuntimeError on a leaf that requires grad."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            return self._change(lambda *given: function(*given, **kwargs), *args)
+        return self._change(function, *args)
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _zeroed(input: Any) -> Any:
+    return input * 0 if input.requires_grad else np.zeros((), input.dtype)
+
+
+def _filled(input: Any, value: Any) -> Any:
+    return elementwise.where(np.ones(input.shape, bool), value, input * 0 if input.requires_grad else input)
+
+
+class TensorMethods:
+    """Arithmetic, reductions, changes of shape and indexing."""
+
+    _change: Any
+    _writes_recorded: Any
+    _bump_version: Any
+    data: np.ndarray
+
+    __add__ = _operator(elementwise.add)
+    __radd__ = __add__
+    __sub__ = _operator(elementwise.sub)
+    __rsub__ = _operator(elementwise.reverse_sub)
+    __mul__ = _operator(elementwise.mul)
+    __rmul__ = __mul__
+    __truediv__ = _operator(elementwise.div)
+    __rtruediv__ = _operator(elementwise.reverse_div)
+    __floordiv__ = _operator(elementwise.floor_divide)
+    __rfloordiv__ = _operator(elementwise.reverse_floor_divide)
+    __mod__ = _operator(elementwise.remainder)
+    __rmod__ = _operator(elementwise.reverse_remainder)
+    __pow__ = _operator(elementwise.pow)
+    __rpow__ = _operator(elementwise.reverse_pow)
+    __matmul__ = _operator(linalg.matmul)
+    __and__ = _operator(elementwise.bitwise_and)
+    __rand__ = __and__
+    __or__ = _operator(elementwise.bitwise_or)
+    __ror__ = __or__
+    __xor__ = _operator(elementwise.bitwise_xor)
+    __rxor__ = __xor__
+    __eq__ = _operator(elementwise.eq)
+    __ne__ = _operator(elementwise.ne)
+    __lt__ = _operator(elementwise.lt)
+    __le__ = _operator(elementwise.le)
+    __gt__ = _operator(elementwise.gt)
+    __ge__ = _operator(elementwise.ge)
+    __neg__ = unary.neg
+    __abs__ = unary.abs
+    __invert__ = elementwise.bitwise_not
+    __getitem__ = indexing.getitem
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return linalg.matmul(other, self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        index = indexing.as_index(index)
+        if not self._writes_recorded(value):
+            self.data[index] = getattr(value, "data", value) if isinstance(value, TensorMethods) else value
+            self._bump_version()
+            return
+        self._change(lambda input, given: indexing.SetItem.apply(input, index, given), value)
+
+    add = elementwise.add
+    sub = subtract = elementwise.sub
+    mul = multiply = elementwise.mul
+    div = divide = true_divide = elementwise.div
+    pow = elementwise.pow
+    remainder = elementwise.remainder
+    floor_divide = elementwise.floor_divide
+    maximum = elementwise.maximum
+    minimum = elementwise.minimum
+    masked_fill = elementwise.masked_fill
+    clamp = clip = elementwise.clamp
+    eq = elementwise.eq
+    ne = elementwise.ne
+    lt = elementwise.lt
+    le = elementwise.le
+    gt = elementwise.gt
+    ge = elementwise.ge
+    logical_and = elementwise.logical_and
+    logical_or = elementwise.logical_or
+    logical_not = elementwise.logical_not
+    isnan = elementwise.isnan
+    isinf = elementwise.isinf
+    isfinite = elementwise.isfinite
+
+    add_ = __iadd__ = _in_place(elementwise.add)
+    sub_ = __isub__ = _in_place(elementwise.sub)
+    mul_ = __imul__ = _in_place(elementwise.mul)
+    div_ = __itruediv__ = _in_place(elementwise.div)
+    pow_ = __ipow__ = _in_place(elementwise.pow)
+    clamp_ = _in_place(elementwise.clamp)
+    masked_fill_ = _in_place(elementwise.masked_fill)
+    exp_ = _in_place(unary.exp)
+    sqrt_ = _in_place(unary.sqrt)
+    neg_ = _in_place(unary.neg)
+    relu_ = _in_place(_activation_glue.relu)
+    scatter_add_ = _in_place(indexing.scatter_add)
+    zero_ = _in_place(_zeroed)
+    fill_ = _in_place(_filled)
+
+    def copy_(self, src: Any) -> Any:
+        """Takes over the values of `src`, which broadcasts, and its history."""
+        return self._change(_copied, src)
+
+    def uniform_(self, low: float = 0.0, high: float = 1.0, generator: Any = None) -> Any:
+        """Fills with numbers drawn evenly from [low, high)."""
+        from fastdl import random
+
+        return self._change(lambda input: random.uniform(input.shape, low, high, input.dtype, generator))
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
+        """Fills with normally distributed numbers."""
+        from fastdl import random
+
+        return self._change(lambda input: random.normal(input.shape, mean, std, input.dtype, generator))
+
+    exp = unary.exp
+    expm1 = unary.expm1
+    log = unary.log
+    log1p = unary.log1p
+    log2 = unary.log2
+    sqrt = unary.sqrt
+    rsqrt = unary.rsqrt
+    reciprocal = unary.reciprocal
+    sin = unary.sin
+    cos = unary.cos
+    tan = unary.tan
+    atan = unary.atan
+    neg = unary.neg
+    abs = unary.abs
+    sign = unary.sign
+    floor = unary.floor
+    ceil = unary.ceil
+    round = unary.round
+    trunc = unary.trunc
+    square = unary.square
+    tanh = _activation_glue.tanh
+    sigmoid = _activation_glue.sigmoid
+    relu = _activation_glue.relu
+    softmax = _activation_glue.softmax
+    log_softmax = _activation_glue.log_softmax
+
+    sum = reduction.sum
+    mean = reduction.mean
+    var = reduction.var
+    std = reduction.std
+    amax = reduction.amax
+    amin = reduction.amin
+    max = reduction.max
+    min = reduction.min
+    argmax = reduction.argmax
+    argmin = reduction.argmin
+    prod = reduction.prod
+    norm = reduction.norm
+    logsumexp = reduction.logsumexp
+    cumsum = reduction.cumsum
+    any = reduction.any
+    all = reduction.all
+
+    reshape = shape.reshape
+    reshape_as = shape.reshape_as
+    view = shape.view
+    view_as = shape.view_as
+    flatten = shape.flatten
+    unflatten = shape.unflatten
+    permute = shape.permute
+    transpose = swapaxes = shape.transpose
+    t = shape.t
+    movedim = moveaxis = shape.movedim
+    squeeze = shape.squeeze
+    unsqueeze = shape.unsqueeze
+    expand = shape.expand
+    expand_as = shape.expand_as
+    broadcast_to = shape.broadcast_to
+    flip = shape.flip
+    roll = shape.roll
+    repeat = shape.repeat
+    repeat_interleave = shape.repeat_interleave
+    tile = shape.tile
+    narrow = shape.narrow
+    select = shape.select
+    unbind = shape.unbind
+    split = shape.split
+    chunk = shape.chunk
+    clone = shape.clone
+    contiguous = shape.contiguous
+
+    matmul = linalg.matmul
+    mm = linalg.mm
+    bmm = linalg.bmm
+    dot = linalg.dot
+    outer = linalg.outer
+    tril = linalg.tril
+    triu = linalg.triu
+
+    gather = indexing.gather
+    scatter_add = indexing.scatter_add
+    index_select = indexing.index_select
+    masked_select = indexing.masked_select
+    take_along_dim = indexing.take_along_dim
+    sort = indexing.sort
+    argsort = indexing.argsort
+    topk = indexing.topk
+    nonzero = indexing.nonzero
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """The elements where `condition` holds, else those of `other`."""
+        return elementwise.where(condition, self, other)
+
+    @property
+    def T(self) -> Any:
+        """All axes in reverse order."""
+        return shape.permute(self, *range(self.data.ndim - 1, -1, -1))
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return shape.transpose(self, -2, -1)
+
+    def to(
+        self, *args: Any, dtype: Any = None, device: Any = None, copy: Any = False,
+        memory_format: MemoryFormat = preserve_format,
+    ) -> Any:  # fmt: skip
+        """The Tensor in a dtype, on a device, in a memory format; itself where that changes nothing.
+
+        Positional arguments may be a dtype, a device or a Tensor, which stands for both.
+        """
+        for arg in args:
+            if isinstance(arg, TensorMethods):
+                dtype = arg.data.dtype
+            elif isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda"):
+                device = arg
+            elif isinstance(arg, bool):
+                raise TypeError(f"[to] expected a dtype, a device or a Tensor, got {arg}")
+            else:
+                dtype = arg
+        if device is not None and str(device).partition(":")[0] != "cpu":
+            raise ValueError(f"[to] device: expected cpu, got {device}")
+        result: Any = self if dtype is None else shape.cast(self, np.dtype(dtype))
+        if memory_format is not preserve_format:
+            result = shape.contiguous(result, memory_format)
+        return shape.clone(self) if copy and result is self else result
+
+    def type(self, dtype: Any) -> Any:
+        return self.to(dtype)
+
+    def type_as(self, other: Any) -> Any:
+        return self.to(other.dtype)
+
+    def cpu(self) -> Any:
+        return self
+
+    def float(self) -> Any:
+        return shape.cast(self, np.float32)
+
+    def double(self) -> Any:
+        return shape.cast(self, np.float64)
+
+    def long(self) -> Any:
+        return shape.cast(self, np.int64)
+
+    def int(self) -> Any:
+        return shape.cast(self, np.int32)
+
+    def bool(self) -> Any:
+        return shape.cast(self, np.bool_)
+
+
+def _copied(input: Any, src: Any) -> Any:
+    source = shape.cast(src, input.dtype) if hasattr(src, "dtype") else np.asarray(src, input.dtype)
+    return shape.broadcast_to(source, input.shape)

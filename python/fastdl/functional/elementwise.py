@@ -1,0 +1,512 @@
+"""Arithmetic, comparison and selection, with broadcasting and PyTorch's type promotion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastdl._alloc import copy_like, into, out_for
+from fastdl.autograd import Op
+from fastdl.functional._operands import operands, spec, sum_to, to_float
+
+
+class Add(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(other)
+        return into(np.add, *operands(input, other))
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        left, right = ctx.needs_input_grad
+        return (
+            sum_to(grad, ctx.targets[0]) if left else None,
+            sum_to(grad, ctx.targets[1]) if right else None,
+        )
+
+
+class Sub(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(other)
+        return into(np.subtract, *operands(input, other))
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        left, right = ctx.needs_input_grad
+        return (
+            sum_to(grad, ctx.targets[0]) if left else None,
+            into(np.negative, sum_to(grad, ctx.targets[1])) if right else None,
+        )
+
+
+class Mul(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(other)
+        x, y = operands(input, other)
+        left, right = ctx.needs_input_grad
+        ctx.save(x if right else None, y if left else None)
+        return into(np.multiply, x, y)
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        x, y = ctx.saved
+        return (
+            None if y is None else sum_to(into(np.multiply, grad, y), ctx.targets[0]),
+            None if x is None else sum_to(into(np.multiply, grad, x), ctx.targets[1]),
+        )
+
+
+class Div(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(other)
+        x, y = operands(input, other)
+        x, y = to_float(x), to_float(y)
+        quotient = into(np.divide, x, y)
+        ctx.save(y, quotient if ctx.needs_input_grad[1] else None)
+        return quotient
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        y, quotient = ctx.saved
+        left, right = ctx.needs_input_grad
+        scaled = into(np.divide, grad, y)
+        return (
+            sum_to(scaled, ctx.targets[0]) if left else None,
+            into(np.negative, sum_to(into(np.multiply, scaled, quotient), ctx.targets[1])) if right else None,
+        )
+
+
+class Pow(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, exponent: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(exponent)
+        x, p = operands(input, exponent)
+        if x.dtype.kind in "iu" and (p < 0).any():
+            raise ValueError(
+                "[pow] exponent: expected non-negative integers for an integer base, got a negative one"
+            )
+        power = into(np.power, x, p)
+        ctx.save(x, p, power if ctx.needs_input_grad[1] else None)
+        return power
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        x, p, power = ctx.saved
+        left, right = ctx.needs_input_grad
+        by_base = by_exponent = None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if left:
+                slope = into(np.power, x, into(np.subtract, p, np.ones_like(p)))
+                slope = np.where(p == 0, np.zeros((), x.dtype), into(np.multiply, slope, p))
+                by_base = sum_to(into(np.multiply, grad, slope), ctx.targets[0])
+            if right:
+                slope = into(np.multiply, power, into(np.log, x))
+                slope = np.where((x == 0) & (p >= 0), np.zeros((), x.dtype), slope)
+                by_exponent = sum_to(into(np.multiply, grad, slope), ctx.targets[1])
+        return by_base, by_exponent
+
+
+class Remainder(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(other)
+        x, y = operands(input, other)
+        if ctx.needs_input_grad[1]:
+            ctx.save(into(np.floor_divide, x, y))
+        return into(np.remainder, x, y)
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        left, right = ctx.needs_input_grad
+        return (
+            sum_to(grad, ctx.targets[0]) if left else None,
+            into(np.negative, sum_to(into(np.multiply, grad, ctx.saved[0]), ctx.targets[1]))
+            if right
+            else None,
+        )
+
+
+class _Extremum(Op):
+    """The greater or the lesser of two; where they are equal each gets half of the gradient."""
+
+    choose: Any
+    prefer: Any
+
+    @staticmethod
+    def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(other)
+        x, y = operands(input, other)
+        ctx.save(x, y)
+        return into(ctx.choose, x, y)
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        x, y = ctx.saved
+        share = ctx.prefer(x, y).astype(grad.dtype)
+        share[...] = np.where(x == y, np.asarray(0.5, grad.dtype), share)
+        left = into(np.multiply, grad, share)
+        right = into(np.subtract, grad, left)
+        return sum_to(left, ctx.targets[0]), sum_to(right, ctx.targets[1])
+
+
+class Maximum(_Extremum):
+    choose = np.maximum
+    prefer = staticmethod(lambda x, y: np.asarray(x > y))
+
+
+class Minimum(_Extremum):
+    choose = np.minimum
+    prefer = staticmethod(lambda x, y: np.asarray(x < y))
+
+
+class Where(Op):
+    @staticmethod
+    def forward(ctx: Any, condition: Any, input: Any, other: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(other)
+        x, y = operands(input, other)
+        condition = np.asarray(condition)
+        if condition.dtype != np.bool_:
+            raise TypeError(f"[where] condition: expected bool, got {condition.dtype}")
+        ctx.save(condition)
+        return _select(condition, x, y)
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        (condition,) = ctx.saved
+        zero = np.zeros((), grad.dtype)
+        _, left, right = ctx.needs_input_grad
+        return (
+            None,
+            sum_to(_select(condition, grad, zero), ctx.targets[0]) if left else None,
+            sum_to(_select(condition, zero, grad), ctx.targets[1]) if right else None,
+        )
+
+
+def _select(condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    shape = np.broadcast_shapes(condition.shape, x.shape, y.shape)
+    like = x if x.shape == shape else y
+    out = out_for(like) if like.shape == shape else None
+    if out is None:
+        return np.where(condition, x, y)
+    np.copyto(out, y)
+    np.copyto(out, x, where=condition)
+    return out
+
+
+class MaskedFill(Op):
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, mask: Any, value: Any) -> np.ndarray:
+        mask = np.asarray(mask)
+        if mask.dtype != np.bool_:
+            raise TypeError(f"[masked_fill] mask: expected bool, got {mask.dtype}")
+        ctx.save(mask)
+        ctx.targets = spec(input), spec(value)
+        if np.broadcast_shapes(input.shape, mask.shape) != input.shape:
+            input = np.broadcast_to(input, np.broadcast_shapes(input.shape, mask.shape))
+        out = copy_like(input, input)
+        np.copyto(out, np.asarray(value, dtype=out.dtype), where=mask)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        (mask,) = ctx.saved
+        zero = np.zeros((), grad.dtype)
+        left, _, right = ctx.needs_input_grad
+        return (
+            sum_to(_select(mask, zero, grad), ctx.targets[0]) if left else None,
+            None,
+            sum_to(_select(mask, grad, zero), ctx.targets[1]) if right else None,
+        )
+
+
+class Clamp(Op):
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, low: Any, high: Any) -> np.ndarray:
+        low = None if low is None else np.asarray(low, input.dtype)
+        high = None if high is None else np.asarray(high, input.dtype)
+        ctx.save(input, low, high)
+        out = input if low is None else into(np.maximum, input, low)
+        return out if high is None else into(np.minimum, out, high)
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        x, low, high = ctx.saved
+        inside = np.ones(x.shape, bool)
+        if low is not None:
+            inside &= x >= low
+        if high is not None:
+            inside &= x <= high
+        return into(np.multiply, grad, inside.astype(grad.dtype)), None, None
+
+
+def _scaled(other: Any, alpha: Any) -> Any:
+    return other if alpha == 1 else mul(other, alpha)
+
+
+def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
+    """``input + alpha * other``."""
+    return Add.apply(input, _scaled(other, alpha))
+
+
+def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
+    """``input - alpha * other``."""
+    return Sub.apply(input, _scaled(other, alpha))
+
+
+def mul(input: Any, other: Any) -> Any:
+    """The product, element by element."""
+    return Mul.apply(input, other)
+
+
+def div(input: Any, other: Any) -> Any:
+    """The quotient; of integers, in float32."""
+    return Div.apply(input, other)
+
+
+def pow(input: Any, exponent: Any) -> Any:
+    """`input` to the power of `exponent`, element by element."""
+    if isinstance(exponent, int | float) and exponent == 2:
+        return Mul.apply(input, input)
+    return Pow.apply(input, exponent)
+
+
+def remainder(input: Any, other: Any) -> Any:
+    """What division leaves, with the sign of `other`."""
+    return Remainder.apply(input, other)
+
+
+def maximum(input: Any, other: Any) -> Any:
+    """The greater of two, element by element."""
+    return Maximum.apply(input, other)
+
+
+def minimum(input: Any, other: Any) -> Any:
+    """The lesser of two, element by element."""
+    return Minimum.apply(input, other)
+
+
+def where(condition: Any, input: Any, other: Any) -> Any:
+    """`input` where `condition` (bool) holds, else `other`."""
+    return Where.apply(condition, input, other)
+
+
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """`input` with `value` where `mask` (bool) holds."""
+    return MaskedFill.apply(input, mask, value)
+
+
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+    """`input` kept within [min, max]; a bound may be None, a number, or an array that broadcasts."""
+    if min is None and max is None:
+        raise ValueError("[clamp] min, max: expected at least one, got None for both")
+    plain = all(bound is None or isinstance(bound, int | float) for bound in (min, max))
+    if plain:
+        return Clamp.apply(input, min, max)
+    if min is not None:
+        input = maximum(input, min)
+    return input if max is None else minimum(input, max)
+
+
+class _Constant(Op):
+    """An elementwise function without a gradient."""
+
+    function: Any
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Any:
+        return np.asarray(ctx.function(*(operands(*args) if len(args) > 1 else args)))
+
+
+class Eq(_Constant):
+    function = np.equal
+
+
+class Ne(_Constant):
+    function = np.not_equal
+
+
+class Lt(_Constant):
+    function = np.less
+
+
+class Le(_Constant):
+    function = np.less_equal
+
+
+class Gt(_Constant):
+    function = np.greater
+
+
+class Ge(_Constant):
+    function = np.greater_equal
+
+
+class FloorDivide(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
+        out = into(np.floor_divide, *operands(input, other))
+        ctx.mark_non_differentiable(out)
+        return out
+
+
+class LogicalAnd(_Constant):
+    function = np.logical_and
+
+
+class LogicalOr(_Constant):
+    function = np.logical_or
+
+
+class LogicalNot(_Constant):
+    function = np.logical_not
+
+
+class BitwiseAnd(_Constant):
+    function = np.bitwise_and
+
+
+class BitwiseOr(_Constant):
+    function = np.bitwise_or
+
+
+class BitwiseXor(_Constant):
+    function = np.bitwise_xor
+
+
+class BitwiseNot(_Constant):
+    function = np.bitwise_not
+
+
+class IsNan(_Constant):
+    function = np.isnan
+
+
+class IsInf(_Constant):
+    function = np.isinf
+
+
+class IsFinite(_Constant):
+    function = np.isfinite
+
+
+def eq(input: Any, other: Any) -> Any:
+    """Where the two are equal."""
+    return Eq.apply(input, other)
+
+
+def ne(input: Any, other: Any) -> Any:
+    """Where the two differ."""
+    return Ne.apply(input, other)
+
+
+def lt(input: Any, other: Any) -> Any:
+    """Where `input` is less."""
+    return Lt.apply(input, other)
+
+
+def le(input: Any, other: Any) -> Any:
+    """Where `input` is less or equal."""
+    return Le.apply(input, other)
+
+
+def gt(input: Any, other: Any) -> Any:
+    """Where `input` is greater."""
+    return Gt.apply(input, other)
+
+
+def ge(input: Any, other: Any) -> Any:
+    """Where `input` is greater or equal."""
+    return Ge.apply(input, other)
+
+
+def floor_divide(input: Any, other: Any) -> Any:
+    """The quotient rounded down; it has no gradient."""
+    return FloorDivide.apply(input, other)
+
+
+def logical_and(input: Any, other: Any) -> Any:
+    """Where both are non-zero."""
+    return LogicalAnd.apply(input, other)
+
+
+def logical_or(input: Any, other: Any) -> Any:
+    """Where either is non-zero."""
+    return LogicalOr.apply(input, other)
+
+
+def logical_not(input: Any) -> Any:
+    """Where `input` is zero."""
+    return LogicalNot.apply(input)
+
+
+def bitwise_and(input: Any, other: Any) -> Any:
+    """``input & other`` of integers or booleans."""
+    return BitwiseAnd.apply(input, other)
+
+
+def bitwise_or(input: Any, other: Any) -> Any:
+    """``input | other`` of integers or booleans."""
+    return BitwiseOr.apply(input, other)
+
+
+def bitwise_xor(input: Any, other: Any) -> Any:
+    """``input ^ other`` of integers or booleans."""
+    return BitwiseXor.apply(input, other)
+
+
+def bitwise_not(input: Any) -> Any:
+    """``~input`` of integers or booleans."""
+    return BitwiseNot.apply(input)
+
+
+def isnan(input: Any) -> Any:
+    """Where `input` is NaN."""
+    return IsNan.apply(input)
+
+
+def isinf(input: Any) -> Any:
+    """Where `input` is infinite."""
+    return IsInf.apply(input)
+
+
+def isfinite(input: Any) -> Any:
+    """Where `input` is neither infinite nor NaN."""
+    return IsFinite.apply(input)
+
+
+def reverse_sub(input: Any, other: Any) -> Any:
+    """``other - input``."""
+    return Sub.apply(other, input)
+
+
+def reverse_div(input: Any, other: Any) -> Any:
+    """``other / input``."""
+    return Div.apply(other, input)
+
+
+def reverse_pow(input: Any, other: Any) -> Any:
+    """``other ** input``."""
+    return Pow.apply(other, input)
+
+
+def reverse_remainder(input: Any, other: Any) -> Any:
+    """``other % input``."""
+    return Remainder.apply(other, input)
+
+
+def reverse_floor_divide(input: Any, other: Any) -> Any:
+    """``other // input``."""
+    return FloorDivide.apply(other, input)
+
+
+__all__ = [
+    "add", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "clamp", "div", "eq",
+    "floor_divide", "ge", "gt", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
+    "logical_or", "lt", "masked_fill", "maximum", "minimum", "mul", "ne", "pow", "remainder",
+    "reverse_div", "reverse_floor_divide", "reverse_pow", "reverse_remainder", "reverse_sub", "sub",
+    "where",
+]  # fmt: skip

@@ -1,0 +1,303 @@
+"""Reading and writing by index: basic and advanced indexing, gather, scatter, sort, topk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastdl import _tape
+from fastdl._alloc import copy_like, zeros
+from fastdl.autograd import Op
+from fastdl.functional._operands import ValuesIndices, normalize_axis, sum_to
+
+
+def as_index(index: Any) -> Any:
+    """An index for NumPy from one that may hold Tensors and lists."""
+    if isinstance(index, tuple):
+        return tuple(_index_part(part) for part in index)
+    return _index_part(index)
+
+
+def _index_part(part: Any) -> Any:
+    if isinstance(part, _tape.Tensor):
+        part = part.data
+    elif isinstance(part, list):
+        part = np.asarray(part, dtype=np.int64 if not part else None)
+    if isinstance(part, np.ndarray) and part.dtype.kind not in "iub":
+        raise IndexError(
+            f"[index] expected integers, slices, bool or integer tensors, got dtype {part.dtype}"
+        )
+    return part
+
+
+def _is_basic(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None
+        or part is Ellipsis
+        or isinstance(part, slice)
+        or (isinstance(part, int | np.integer) and not isinstance(part, bool))
+        for part in parts
+    )
+
+
+def _is_mask(index: Any) -> bool:
+    return isinstance(index, np.ndarray) and index.dtype == np.bool_
+
+
+class GetItem(Op):
+    view = True
+
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, index: Any) -> np.ndarray:
+        ctx.shape, ctx.index = input.shape, index
+        if _is_basic(index):  # with an Ellipsis a single element comes as a view too
+            parts = index if isinstance(index, tuple) else (index,)
+            return input[parts if any(part is Ellipsis for part in parts) else (*parts, ...)]
+        return np.asarray(input[index])
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        out = zeros(ctx.shape, grad.dtype)
+        index = ctx.index
+        if _is_basic(index) or _is_mask(index):
+            out[index] = grad
+        else:
+            np.add.at(out, index, grad)
+        return out, None
+
+
+class SetItem(Op):
+    """`input` with `value` at an index; for in-place assignment that is recorded."""
+
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, index: Any, value: Any) -> np.ndarray:
+        out = copy_like(input, input)
+        value = np.asarray(value)
+        ctx.index, ctx.target = index, (value.shape, value.dtype)
+        out[index] = value
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        left, _, right = ctx.needs_input_grad
+        by_input = None
+        if left:
+            by_input = copy_like(grad, grad)
+            by_input[ctx.index] = 0
+        return by_input, None, sum_to(np.asarray(grad[ctx.index]), ctx.target) if right else None
+
+
+def _along(index: np.ndarray, axis: int) -> tuple[np.ndarray, ...]:
+    """An index that picks ``[.., index[i, j, k], ..]`` along one axis, within the extents of `index`."""
+    grid: list[np.ndarray] = list(np.ogrid[tuple(slice(extent) for extent in index.shape)])
+    grid[axis] = index
+    return tuple(grid)
+
+
+def _checked_index(op: str, input: np.ndarray, dim: int, index: Any) -> tuple[np.ndarray, int]:
+    index = np.asarray(index)
+    axis = normalize_axis(op, dim, input.ndim)
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"[{op}] index: expected integers, got {index.dtype}")
+    if index.ndim != input.ndim:
+        raise ValueError(f"[{op}] index: expected {input.ndim} axes, got shape {index.shape}")
+    for at, (extent, held) in enumerate(zip(index.shape, input.shape, strict=True)):
+        if at != axis and extent > held:
+            raise ValueError(f"[{op}] index: expected extents within shape {input.shape}, got {index.shape}")
+    if index.size and (index.min() < 0 or index.max() >= input.shape[axis]):
+        raise IndexError(
+            f"[{op}] index: expected values in [0, {input.shape[axis]}), got {index.min()} to {index.max()}"
+        )
+    return index, axis
+
+
+class Gather(Op):
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, dim: int, index: Any) -> np.ndarray:
+        x = np.asarray(input)
+        if x.ndim == 0:
+            return x.copy()
+        index, axis = _checked_index("gather", x, dim, index)
+        ctx.save(index)
+        ctx.shape, ctx.axis = x.shape, axis
+        return x[_along(index, axis)]
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        if grad.ndim == 0:
+            return grad, None, None
+        out = zeros(ctx.shape, grad.dtype)
+        np.add.at(out, _along(ctx.saved[0], ctx.axis), grad)
+        return out, None, None
+
+
+class ScatterAdd(Op):
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, dim: int, index: Any, src: np.ndarray) -> np.ndarray:
+        x = np.asarray(input)
+        index, axis = _checked_index("scatter_add", x, dim, index)
+        src = np.asarray(src)
+        if src.ndim != index.ndim or any(a > b for a, b in zip(index.shape, src.shape, strict=True)):
+            raise ValueError(
+                f"[scatter_add] src: expected a shape of at least {index.shape}, got {src.shape}"
+            )
+        if src.dtype != x.dtype:
+            raise TypeError(f"[scatter_add] src: expected {x.dtype}, got {src.dtype}")
+        ctx.save(index)
+        ctx.axis, ctx.src_shape = axis, src.shape
+        out = copy_like(x, x)
+        np.add.at(out, _along(index, axis), src[tuple(slice(extent) for extent in index.shape)])
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        (index,) = ctx.saved
+        by_src = None
+        if ctx.needs_input_grad[3]:
+            by_src = np.zeros(ctx.src_shape, grad.dtype)
+            by_src[tuple(slice(extent) for extent in index.shape)] = grad[_along(index, ctx.axis)]
+        return grad, None, None, by_src
+
+
+class IndexSelect(Op):
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, dim: int, index: Any) -> np.ndarray:
+        x, index = np.asarray(input), np.asarray(index)
+        axis = normalize_axis("index_select", dim, x.ndim)
+        if index.dtype.kind not in "iu":
+            raise TypeError(f"[index_select] index: expected integers, got {index.dtype}")
+        if index.ndim > 1:
+            raise ValueError(f"[index_select] index: expected one axis, got shape {index.shape}")
+        index = index.reshape(-1)
+        if index.size and (index.min() < 0 or index.max() >= x.shape[axis]):
+            raise IndexError(
+                f"[index_select] index: expected values in [0, {x.shape[axis]}), "
+                f"got {index.min()} to {index.max()}"
+            )
+        ctx.save(index)
+        ctx.shape, ctx.axis = x.shape, axis
+        return np.take(x, index, axis)
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        out = zeros(ctx.shape, grad.dtype)
+        np.add.at(np.moveaxis(out, ctx.axis, 0), ctx.saved[0], np.moveaxis(grad, ctx.axis, 0))
+        return out, None, None
+
+
+class MaskedSelect(Op):
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, mask: Any) -> np.ndarray:
+        x, mask = np.asarray(input), np.asarray(mask)
+        if mask.dtype != np.bool_:
+            raise TypeError(f"[masked_select] mask: expected bool, got {mask.dtype}")
+        ctx.shape = x.shape
+        shape = np.broadcast_shapes(x.shape, mask.shape)
+        mask = np.broadcast_to(mask, shape)
+        ctx.save(mask)
+        return np.broadcast_to(x, shape)[mask]
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        (mask,) = ctx.saved
+        out = np.zeros(mask.shape, grad.dtype)
+        out[mask] = grad
+        return sum_to(out, (ctx.shape, None)), None
+
+
+class Sort(Op):
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, dim: int, descending: bool, count: int | None) -> Any:
+        x = np.asarray(input)
+        axis = normalize_axis("sort", dim, x.ndim)
+        if x.ndim == 0:
+            ctx.axis = None
+            return x.copy(), np.zeros((), np.int64)
+        if descending:
+            # stable: equal elements keep their order, so the reversed array is sorted and read backwards
+            back = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+            order = x.shape[axis] - 1 - back
+        else:
+            order = np.argsort(x, axis=axis, kind="stable")
+        if count is not None:
+            order = order[(slice(None),) * axis + (slice(count),)]
+        order = np.ascontiguousarray(order, dtype=np.int64)
+        ctx.save(order)
+        ctx.shape, ctx.axis = x.shape, axis
+        return np.take_along_axis(x, order, axis), order
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any, _: Any) -> Any:
+        if ctx.axis is None or grad is None:
+            return grad, None, None, None
+        out = zeros(ctx.shape, grad.dtype)
+        np.put_along_axis(out, ctx.saved[0], grad, ctx.axis)
+        return out, None, None, None
+
+
+def getitem(input: Any, index: Any) -> Any:
+    """``input[index]``: a view for integers, slices, None and ..., else a copy."""
+    return GetItem.apply(input, as_index(index))
+
+
+def gather(input: Any, dim: int, index: Any) -> Any:
+    """``out[i][j][k] = input[index[i][j][k]][j][k]`` for dim 0, and so on."""
+    return Gather.apply(input, dim, index)
+
+
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """``input`` with ``out[index[i][j][k]][j][k] += src[i][j][k]`` for dim 0, and so on; added in order."""
+    return ScatterAdd.apply(input, dim, index, src)
+
+
+def index_select(input: Any, dim: int, index: Any) -> Any:
+    """The elements along `dim` that `index` (one axis of integers) names."""
+    return IndexSelect.apply(input, dim, index)
+
+
+def take_along_dim(input: Any, indices: Any, dim: int) -> Any:
+    """As `gather`, for an index of the other extents of `input`."""
+    return Gather.apply(input, dim, indices)
+
+
+def masked_select(input: Any, mask: Any) -> Any:
+    """The elements where `mask` holds, in one axis."""
+    return MaskedSelect.apply(input, mask)
+
+
+def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """The pair (values, indices) sorted along `dim`; equal elements keep their order."""
+    return ValuesIndices(*Sort.apply(input, dim, descending, None))
+
+
+def argsort(input: Any, dim: int = -1, descending: bool = False) -> Any:
+    """The indices that sort along `dim`."""
+    return Sort.apply(input, dim, descending, None)[1]
+
+
+def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """The pair (values, indices) of the `k` greatest (or least) along `dim`, in order."""
+    axis = normalize_axis("topk", dim, len(input.shape))
+    extent = input.shape[axis] if len(input.shape) else 1
+    if not 0 <= k <= extent:
+        raise ValueError(f"[topk] k: expected a number in [0, {extent}], got {k}")
+    return ValuesIndices(*Sort.apply(input, dim, largest, k))
+
+
+def nonzero(input: Any) -> Any:
+    """The indices of non-zero elements, one row each."""
+    return NonZero.apply(input)
+
+
+class NonZero(Op):
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray) -> np.ndarray:
+        return np.argwhere(np.asarray(input)).astype(np.int64, copy=False)
+
+
+__all__ = [
+    "argsort", "gather", "getitem", "index_select", "masked_select", "nonzero", "scatter_add",
+    "sort", "take_along_dim", "topk",
+]  # fmt: skip

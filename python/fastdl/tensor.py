@@ -1,0 +1,359 @@
+"""Tensor: an array, its gradient, and its place on the tape."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fastdl import _tape
+from fastdl._memory_format import MemoryFormat, contiguous_format, is_contiguous
+from fastdl._tensor_methods import TensorMethods
+from fastdl.autograd import backward, no_grad
+
+
+class Device:
+    """Where a Tensor's memory is; prints as its name, and equals it."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, name: str) -> None:
+        self.type, _, number = name.partition(":")
+        self.index = int(number) if number else None
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+CPU = Device("cpu")
+
+
+class RemovableHandle:
+    """Takes a hook away again."""
+
+    def __init__(self, hooks: dict[int, Callable], key: int) -> None:
+        self._hooks = hooks
+        self._key = key
+
+    def remove(self) -> None:
+        self._hooks.pop(self._key, None)
+
+
+class Tensor(TensorMethods):
+    """An array with a gradient and a place on the tape; `Tensor(array)` shares the array's memory.
+
+    `data` is the array itself; writing to it goes past the version counter (see `_bump_version`).
+    """
+
+    data: np.ndarray
+    grad: Tensor | None = None
+    __array_priority__ = 1000
+    _requires_grad = False
+    _edge: Any = None
+    _hooks: dict[int, Callable] | None = None
+    _view_epoch: int | None = None
+    _version: list[int]  # in-place changes, and those among them that were recorded; shared with views
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        self.data = data.data if isinstance(data, Tensor) else np.asarray(data)
+        self._version = [0, 0]
+        if requires_grad:
+            self.requires_grad_()
+
+    # ---- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def device(self) -> Device:
+        return CPU
+
+    @property
+    def is_leaf(self) -> bool:
+        return self._edge is None
+
+    @property
+    def grad_fn(self) -> _tape.Op | None:
+        return None if self._edge is None else self._edge[0]
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets whether a leaf is to get a gradient; an integer dtype or a non-leaf raises RuntimeError."""
+        if self._edge is not None:
+            if requires_grad:
+                return self
+            raise RuntimeError("you can only change requires_grad flags of leaf variables.")
+        if requires_grad and self.data.dtype.kind not in "fV":
+            raise RuntimeError(
+                f"only Tensors of floating point dtype can require gradients, got {self.data.dtype}"
+            )
+        self._requires_grad = bool(requires_grad)
+        return self
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the extent of one axis."""
+        return self.data.shape if dim is None else self.data.shape[dim]
+
+    def dim(self) -> int:
+        return self.data.ndim
+
+    def numel(self) -> int:
+        return self.data.size
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.data.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.data.nbytes
+
+    def is_floating_point(self) -> bool:
+        return self.data.dtype.kind in "fV"
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps in elements along each axis, or along one."""
+        itemsize = self.data.dtype.itemsize
+        if dim is not None:
+            return self.data.strides[dim] // itemsize
+        return tuple(step // itemsize for step in self.data.strides)
+
+    def is_contiguous(self, memory_format: MemoryFormat = contiguous_format) -> bool:
+        return is_contiguous(self.data, memory_format)
+
+    # ---- the tape
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Adds this Tensor's gradients to the `.grad` of the leaves it was computed from."""
+        backward(self, gradient, retain_graph, create_graph)
+
+    def detach(self) -> Tensor:
+        """The same memory, off the tape."""
+        result = Tensor(self.data)
+        result._version = self._version
+        return result
+
+    def detach_(self) -> Tensor:
+        """Takes this Tensor off the tape."""
+        if self._view_epoch is not None and self._edge is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._edge = None
+        self._requires_grad = False
+        return self
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Calls `hook(gradient)` once per backward; what it returns, if anything, replaces the gradient."""
+        if not self._requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._edge is None:
+            if self._hooks is None:
+                self._hooks = {}
+            hooks = self._hooks
+        else:
+            node, index = self._edge
+            if node.hooks is None:
+                node.hooks = {}
+            hooks = node.hooks.setdefault(index, {})
+        key = max(hooks, default=-1) + 1
+        hooks[key] = hook
+        return RemovableHandle(hooks, key)
+
+    def retain_grad(self) -> None:
+        """Makes backward leave a gradient in `.grad` of this non-leaf Tensor too."""
+        if not self._requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self._edge is not None:
+            node, index = self._edge
+            if node.retained is None:
+                node.retained = {}
+            node.retained[index] = weakref.ref(self)
+
+    def _bump_version(self) -> None:
+        """Tells the tape that `data` was written to directly, as a fused optimiser step does."""
+        self._version[0] += 1
+
+    def _writes_recorded(self, *args: Any) -> bool:
+        return _tape.mode.grad_enabled and (
+            self._requires_grad or any(isinstance(arg, Tensor) and arg._requires_grad for arg in args)
+        )
+
+    def _change(self, compute: Callable[..., Any], *args: Any) -> Tensor:
+        """Puts ``compute(self, *args)`` in place of the values, and on the tape in place of the history."""
+        if not self._writes_recorded(*args):
+            with no_grad():
+                result = compute(self, *args)
+            self._store(result)
+            return self
+        if self._edge is None and self._requires_grad:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        if self._view_epoch is not None:
+            raise RuntimeError(
+                "[autograd] an in-place operation on a view would have to be recorded, which is unsupported; "
+                "change the base, as in base[index] = value"
+            )
+        before = Tensor(self.data.copy(order="K"))
+        before._requires_grad, before._edge = self._requires_grad, self._edge
+        result = compute(before, *args)
+        self._store(result)
+        self._version[1] += 1
+        self._requires_grad, self._edge = result._requires_grad, result._edge
+        return self
+
+    def _store(self, result: Any) -> None:
+        values = result.data if isinstance(result, Tensor) else np.asarray(result)
+        if np.broadcast_shapes(values.shape, self.data.shape) != self.data.shape:
+            raise ValueError(
+                f"output with shape {self.data.shape} doesn't match the broadcast shape {values.shape}"
+            )
+        if not np.can_cast(values.dtype, self.data.dtype, "same_kind"):
+            raise TypeError(f"result type {values.dtype} can't be cast to {self.data.dtype}")
+        np.copyto(self.data, values, casting="same_kind")
+        self._version[0] += 1
+
+    # ---- to and from the rest of Python
+
+    def numpy(self) -> np.ndarray:
+        """The array, sharing memory. Raises RuntimeError where the Tensor requires grad."""
+        if self._requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(
+                    f"[Tensor] __array__: expected dtype {array.dtype} for copy=False, got {dtype}"
+                )
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self._requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()
+
+    def item(self) -> Any:
+        """The one element as a Python number. Raises ValueError where there is not exactly one."""
+        if self.data.size != 1:
+            raise ValueError(f"a Tensor with {self.data.size} elements cannot be converted to Scalar")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        return self.data.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.data.dtype.kind not in "iu" or self.data.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.data.size != 1:
+            raise RuntimeError(f"Boolean value of Tensor with {self.data.size} values is ambiguous")
+        return bool(self.data.item())
+
+    def __len__(self) -> int:
+        if self.data.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.data.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.data.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self.data == (element.data if isinstance(element, Tensor) else element)).any())
+
+    __hash__ = object.__hash__
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.data.ndim == 0 and spec else repr(self)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3)
+        parts = [text]
+        if self.data.dtype not in (np.float32, np.int64, np.bool_):
+            parts.append(f"dtype={self.data.dtype}")
+        if self.data.size == 0 and self.data.ndim != 1:
+            parts.append(f"size={self.data.shape}")
+        if self._edge is not None:
+            parts.append(f"grad_fn={self._edge[0]!r}")
+        elif self._requires_grad:
+            parts.append("requires_grad=True")
+        return f"tensor({', '.join(parts)})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self._edge is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user support the deepcopy protocol, got one with "
+                f"grad_fn={self._edge[0]!r}"
+            )
+        result = type(self).__new__(type(self))
+        memo[id(self)] = result
+        for name, value in self.__dict__.items():
+            if name not in ("data", "grad", "_version", "_hooks", "_view_epoch"):
+                result.__dict__[name] = value
+        result.data = self.data.copy(order="K")
+        result._version = [0, 0]
+        if self.grad is not None:
+            result.grad = self.grad.__deepcopy__(memo)
+        return result
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self._edge is not None:
+            raise RuntimeError("cannot pickle a Tensor that is not a leaf; call detach() first")
+        return _rebuild, (type(self), self.data, self._requires_grad)
+
+
+def _rebuild(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
+    tensor = kind.__new__(kind)
+    tensor.data = data
+    tensor._version = [0, 0]
+    tensor._requires_grad = requires_grad
+    return tensor
+
+
+_tape.Tensor = Tensor  # type: ignore[misc]
