@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from simt import build
+from simt.schedule import SCHEDULES, scheduled
 
 SELFTEST = build.SIMT / "selftest.cu"
-SCHEDULES = [
-    ("in_order", 0),
-    ("reverse", 0),
-    ("shuffled", 1),
-    ("shuffled", 2),
-    ("warp_greedy", 0),
-    ("warp_greedy", 3),
-]
 pytestmark = pytest.mark.skipif(build.find_compiler() is None, reason="no C++ compiler")
 
 
@@ -39,10 +34,8 @@ def loaded(cache) -> ctypes.CDLL:
 
 @pytest.fixture(params=SCHEDULES, ids=lambda schedule: f"{schedule[0]}-{schedule[1]}")
 def library(request, loaded):
-    kind, seed = request.param
-    assert loaded.simt_set_schedule(kind.encode(), ctypes.c_uint64(seed)) == 0
-    yield loaded
-    loaded.simt_set_schedule(b"in_order", ctypes.c_uint64(0))
+    with scheduled(loaded, *request.param):
+        yield loaded
 
 
 def pointer(array: np.ndarray) -> ctypes.c_void_p:
@@ -73,21 +66,25 @@ def test_transpose(library, shape):
 
 
 @pytest.mark.parametrize("threads", [32, 128, 1024])
-def test_softmax_gives_the_same_bits_in_every_schedule(loaded, threads):
+def test_softmax_of_rows_with_an_exact_result(library, threads):
+    x, expected = np.full((4, 256), -300, np.float32), np.zeros((4, 256), np.float32)
+    x[0], expected[0] = 7, 1 / 256
+    for row, ones in ((1, [255]), (2, [0, 130]), (3, [1, 31, 32, 200])):
+        x[row, ones], expected[row, ones] = 200, 1 / len(ones)
+    y = np.zeros_like(x)
+    check(library, library.selftest_softmax(*x.shape, pointer(x), pointer(y), threads))
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_softmax_gives_the_same_bits_in_every_schedule(loaded):
     x = np.random.default_rng(0).normal(size=(5, 300)).astype(np.float32)
-    results = []
+    results = set()
     for kind, seed in SCHEDULES:
         y = np.zeros_like(x)
-        assert loaded.simt_set_schedule(kind.encode(), ctypes.c_uint64(seed)) == 0
-        check(loaded, loaded.selftest_softmax(*x.shape, pointer(x), pointer(y), threads))
-        results.append(y)
-    loaded.simt_set_schedule(b"in_order", ctypes.c_uint64(0))
-    exponential = np.exp(x.astype(np.float64) - x.max(1, keepdims=True))
-    assert (
-        np.abs(results[0] - exponential / exponential.sum(1, keepdims=True)).max() < np.finfo(np.float32).eps
-    )
-    for other in results[1:]:
-        np.testing.assert_array_equal(other, results[0])
+        with scheduled(loaded, kind, seed):
+            check(loaded, loaded.selftest_softmax(*x.shape, pointer(x), pointer(y), 128))
+        results.add(y.tobytes())
+    assert len(results) == 1
 
 
 @pytest.mark.parametrize("n", [32, 256, 1024])
@@ -121,14 +118,17 @@ def test_warp_intrinsics(library):
 
 def test_exchange_within_a_warp(library):
     x, y = np.arange(64, dtype=np.float32), np.zeros(64, np.float32)
-    check(library, library.selftest_neighbours(pointer(x), pointer(y), 1))
+    check(library, library.selftest_neighbours(pointer(x), pointer(y), 3))
     np.testing.assert_array_equal(y, x[np.arange(64) ^ 1] + 1)
 
 
-def test_missing_syncwarp_is_a_race(library):
+@pytest.mark.parametrize(
+    ("syncs", "words"), [(0, "race|nobody"), (1, "in a race with a reader"), (2, "race|nobody")]
+)
+def test_missing_syncwarp_is_a_race(library, syncs, words):
     x, y = np.arange(64, dtype=np.float32), np.zeros(64, np.float32)
-    assert library.selftest_neighbours(pointer(x), pointer(y), 0) == 1
-    assert "kernel neighbours: block (0, 0, 0), thread" in library.selftest_error().decode()
+    assert library.selftest_neighbours(pointer(x), pointer(y), syncs) == 1
+    assert re.match(f"kernel neighbours: block .*, thread .*: .*({words})", library.selftest_error().decode())
 
 
 def test_missing_barrier_is_a_race(library):
@@ -154,7 +154,11 @@ def test_scratch_reused_without_a_barrier_is_a_race(library):
         ),
         ("lane_at_barrier", ["waits in __shfl_xor_sync", "lane 3, thread (3, 0, 0), waits at the barrier"]),
         ("out_of_bounds", ["thread (63, 0, 0): shared cells[64] is out of bounds"]),
-        ("uninitialised", ["thread (54, 0, 0): shared cells[9] after selftest.cu:", "nobody wrote it"]),
+        ("dynamic_forgotten", ["takes dynamic shared memory in a launch without any"]),
+        (
+            "uninitialised",
+            ["thread (54, 0, 0): shared cells[9] after selftest.cu:", "nobody has written it yet"],
+        ),
     ],
 )
 def test_fault_is_named(library, name, words):
@@ -169,10 +173,9 @@ def test_race_in_global_memory_shows_in_some_schedule(loaded):
     results = set()
     for kind, seed in SCHEDULES:
         y = np.zeros(64, np.float32)
-        loaded.simt_set_schedule(kind.encode(), ctypes.c_uint64(seed))
-        check(loaded, loaded.selftest_fault(b"global_race", pointer(y)))
+        with scheduled(loaded, kind, seed):
+            check(loaded, loaded.selftest_fault(b"global_race", pointer(y)))
         results.add(y.tobytes())
-    loaded.simt_set_schedule(b"in_order", ctypes.c_uint64(0))
     assert len(results) > 1
 
 
@@ -191,12 +194,27 @@ def test_launch_beyond_the_device(loaded, grid, block, shared_bytes, words):
     assert words in loaded.selftest_error().decode()
 
 
+def test_launches_of_two_threads_take_turns(loaded):
+    x = np.random.default_rng(0).integers(-9, 9, (2, 256), np.int32)
+    y = np.zeros_like(x)
+
+    def launch(i: int) -> None:
+        for _ in range(50):
+            check(loaded, loaded.selftest_scan(256, pointer(x[i]), pointer(y[i])))
+            assert "has exited" in fault(loaded, "exited_lane")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(launch, range(2)))
+    np.testing.assert_array_equal(y, np.cumsum(x, axis=1))
+
+
 def test_empty_grid_is_no_launch(loaded):
     assert loaded.selftest_launch(ctypes.c_int64(0), ctypes.c_int64(32), ctypes.c_int64(0), None) == 0
 
 
 def test_schedule_of_another_name_is_refused(loaded):
-    assert loaded.simt_set_schedule(b"random", ctypes.c_uint64(0)) == 1
+    with pytest.raises(ValueError, match="schedule: expected"), scheduled(loaded, "random"):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -228,6 +246,7 @@ def run_in_a_process(library: Path, code: str, **environment: str) -> subprocess
 @pytest.fixture(scope="session")
 def sanitized(cache) -> Path:
     try:
+        build.sanitizer_environment()
         return build.build_library([SELFTEST], cache, name="selftest", sanitize="address")
     except RuntimeError as error:
         pytest.skip(f"the compiler has no AddressSanitizer: {error}")
@@ -245,10 +264,10 @@ def test_address_sanitizer_sees_a_shared_overrun_through_a_raw_pointer(sanitized
 def test_address_sanitizer_follows_the_fibers(sanitized):
     faults = (b"exited_lane", b"two_barriers", b"uninitialised") * 3
     code = f"for fault in {faults}: assert l.selftest_fault(fault, y) == 1\n"
-    code += "x = (ctypes.c_float * 3000)(); assert l.selftest_softmax(3, 1000, x, x, 256) == 0; print(x[0])"
+    code += "x = (ctypes.c_float * 3072)(); assert l.selftest_softmax(3, 1024, x, x, 256) == 0; print(x[0])"
     done = run_in_a_process(sanitized, code, **build.sanitizer_environment())
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) == float(np.float32(1e-3))
+    assert float(done.stdout) == 1 / 1024
 
 
 def test_schedule_from_the_environment(loaded):

@@ -115,22 +115,25 @@ EXPORT int selftest_intrinsics(const double* x, double* out) {
   return launch("intrinsics", nullptr, 1, 64, 0, intrinsics, x, out);
 }
 
-// Neighbours exchange through shared memory inside a warp; without __syncwarp that is a race.
-template <bool kSync>
+// Neighbours exchange through shared memory inside a warp. Each of the two __syncwarp is needed: the bits of
+// kSyncs say which ones are there.
+template <int kSyncs>
 FASTDL_KERNEL void neighbours(const float* x, float* y) {
   FASTDL_SHARED(float, cells, [64]);
   for (int round = 0; round < 2; ++round) {
     cells[threadIdx.x] = x[threadIdx.x] + static_cast<float>(round);
-    if constexpr (kSync) __syncwarp();
+    if constexpr ((kSyncs & 1) != 0) __syncwarp();
     y[threadIdx.x] = cells[threadIdx.x ^ 1];
-    if constexpr (kSync) __syncwarp();
+    if constexpr ((kSyncs & 2) != 0) __syncwarp();
   }
 }
-EXPORT int selftest_neighbours(const float* x, float* y, int sync) {
-  return launch("neighbours", nullptr, 1, 64, 0, sync ? neighbours<true> : neighbours<false>, x, y);
+EXPORT int selftest_neighbours(const float* x, float* y, int syncs) {
+  static void (*const kernels[])(const float*, float*) = {neighbours<0>, neighbours<1>, neighbours<2>,
+                                                          neighbours<3>};
+  return launch("neighbours", nullptr, 1, 64, 0, kernels[syncs], x, y);
 }
 
-// The second block_reduce may overwrite scratch while slow threads still read the first one's.
+// The second write may come while slow threads still read the first one.
 FASTDL_KERNEL void reused_scratch(float* y) {
   FASTDL_SHARED(float, scratch, [2]);
   if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = 1.0f;
@@ -175,6 +178,9 @@ FASTDL_KERNEL void raw_out_of_bounds(float* y) {  // past the checked element: f
   reinterpret_cast<float*>(&cells[0])[threadIdx.x + 1] = 1.0f;
   y[threadIdx.x] = 0;
 }
+FASTDL_KERNEL void dynamic_forgotten(float* y) {
+  y[threadIdx.x] = fastdl::dynamic_shared<float>()[0];
+}
 FASTDL_KERNEL void uninitialised(float* y) {
   FASTDL_SHARED(float, cells, [64]);
   if (threadIdx.x != 9) cells[threadIdx.x] = 1.0f;
@@ -203,6 +209,7 @@ EXPORT int selftest_fault(const char* name, float* y) {
                                  {"out_of_bounds", out_of_bounds},
                                  {"raw_out_of_bounds", raw_out_of_bounds},
                                  {"uninitialised", uninitialised},
+                                 {"dynamic_forgotten", dynamic_forgotten},
                                  {"global_race", global_race}};
   for (const Fault& fault : faults) {
     const char *a = fault.name, *b = name;
