@@ -1,0 +1,3 @@
+"""`fastdl.functional` under PyTorch's name for it."""
+
+from fastdl.functional import *  # noqa: F403

@@ -1,0 +1,113 @@
+"""Gradient clipping, and parameters as one vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdl._interop import write_
+from fastdl.functional.shape import cat
+from fastdl.tensor import Tensor
+
+
+def _norm(array: NDArray[Any], norm_type: float) -> float:
+    """Accumulated in float64: the squares of float32 gradients may overflow float32."""
+    if array.size == 0:
+        return 0.0
+    if norm_type == math.inf:
+        return float(max(array.max(), -array.min()))
+    flat = array.reshape(-1)
+    if norm_type == 2:
+        # In place of dot: no second thread pool (BLAS), and the casts go through a small buffer.
+        return math.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64, casting="same_kind"))
+    powers = np.abs(flat).astype(np.float64)
+    if norm_type == 0:
+        return float(np.count_nonzero(powers))
+    return float(np.sum(powers**norm_type)) ** (1.0 / norm_type)
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """The norm of the norms of all tensors, as if they were one vector; a float32 or float64 scalar.
+
+    `RuntimeError` with `error_if_nonfinite` when it is inf or NaN.
+    """
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    norm_type = float(norm_type)
+    norms = np.array([_norm(t.data, norm_type) for t in tensors], np.float64)
+    total = _norm(norms, norm_type) if norm_type else float(norms.sum())
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(
+            f"[get_total_norm] tensors: expected a finite norm of order {norm_type}, got {total} "
+            "(error_if_nonfinite=False clips all the same)"
+        )
+    return Tensor(np.array(total, np.result_type(np.float32, *(t.dtype for t in tensors))))
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [param.grad for param in parameters if param.grad is not None]
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor | float
+) -> None:
+    """Scale all gradients in place by max_norm / (total_norm + 1e-6) where that is less than 1."""
+    total = float(total_norm.item() if isinstance(total_norm, Tensor) else total_norm)
+    factor = float(max_norm) / (total + 1e-6)
+    if factor >= 1.0:
+        return
+    with np.errstate(invalid="ignore"):  # inf times 0, where the norm is inf
+        for grad in _gradients(parameters):
+            np.multiply(grad.data, factor, out=grad.data)
+            grad._bump_version()
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale the gradients in place so that their total norm is at most `max_norm` (Pascanu et al. 2013).
+
+    Returns the total norm before clipping. `norm_type` may be `math.inf`.
+    """
+    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    total_norm = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total_norm)
+    return total_norm
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Clip every element of the gradients in place to [-clip_value, clip_value]."""
+    clip_value = float(clip_value)
+    for grad in _gradients(parameters):
+        np.clip(grad.data, -clip_value, clip_value, out=grad.data)
+        grad._bump_version()
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters, flattened, in one Tensor; differentiable."""
+    return cat([param.reshape(-1) for param in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Copy consecutive pieces of `vec` into the parameters."""
+    parameters = list(parameters)
+    if not isinstance(vec, Tensor):
+        raise TypeError(f"[vector_to_parameters] vec: expected a Tensor, got {type(vec).__name__}")
+    wanted = sum(math.prod(param.shape) for param in parameters)
+    if tuple(vec.shape) != (wanted,):
+        raise ValueError(f"[vector_to_parameters] vec: expected shape ({wanted},), got {tuple(vec.shape)}")
+    values = vec.data
+    start = 0
+    for param in parameters:
+        stop = start + math.prod(param.shape)
+        write_(param, values[start:stop].reshape(param.shape))
+        start = stop
