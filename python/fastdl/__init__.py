@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from fastdl import autograd, functional, nn, random
+from fastdl import autograd, functional, nn, optim, random
 from fastdl._memory_format import channels_last, contiguous_format, preserve_format
 from fastdl.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from fastdl.creation import (
@@ -258,6 +258,7 @@ __all__ = [
     "norm",
     "ones",
     "ones_like",
+    "optim",
     "outer",
     "permute",
     "pow",
