@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from fastdl import autograd, data, functional, nn, optim, random
+from fastdl import autograd, data, functional, io, nn, optim, random
 from fastdl._memory_format import channels_last, contiguous_format, preserve_format
 from fastdl.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from fastdl.creation import (
@@ -222,6 +222,7 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "io",
     "is_grad_enabled",
     "is_tensor",
     "isfinite",
