@@ -9,13 +9,15 @@
 #include <cstdio>
 #include <type_traits>
 
+#include "core/backend.h"
+#include "core/macros.h"
+
 #ifdef FASTDL_SIMT
 #include "simt.h"
 
 #define FASTDL_KERNEL [[maybe_unused]] static
 #define FASTDL_DEVICE inline
-#define FASTDL_HOST_DEVICE inline
-// FASTDL_SHARED(float, tile, [16][17]) declares `tile`; FASTDL_SHARED(int, count, ) a scalar.
+/// FASTDL_SHARED(float, tile, [16][17]) declares `tile`; FASTDL_SHARED(int, count, ) a scalar.
 #define FASTDL_SHARED(T, name, ...)                      \
   using name##_shared = ::fastdl::Shared<T> __VA_ARGS__; \
   static constexpr char name##_site = 0;                 \
@@ -26,13 +28,12 @@
 
 #define FASTDL_KERNEL __global__ static
 #define FASTDL_DEVICE __device__ __forceinline__
-#define FASTDL_HOST_DEVICE __host__ __device__ __forceinline__
 #define FASTDL_SHARED(T, name, ...) __shared__ T name __VA_ARGS__
 #endif
 
 namespace fastdl {
 
-// An element of shared memory, as a helper's parameter: `Shared<float>* scratch`.
+/// An element of shared memory, as a helper's parameter: `Shared<float>* scratch`.
 #ifdef FASTDL_SIMT
 template <class T>
 using Shared = simt::Cell<T>;
@@ -41,7 +42,7 @@ template <class T>
 using Shared = T;
 #endif
 
-// The launch's dynamic shared memory from `byte_offset` on, aligned to 16 bytes at offset 0.
+/// The launch's dynamic shared memory from `byte_offset` on, aligned to 16 bytes at offset 0.
 template <class T>
 FASTDL_DEVICE Shared<T>* dynamic_shared(std::size_t byte_offset = 0) {
 #ifdef FASTDL_SIMT
@@ -52,8 +53,8 @@ FASTDL_DEVICE Shared<T>* dynamic_shared(std::size_t byte_offset = 0) {
 #endif
 }
 
-// The rank of this thread among all those of a one-dimensional launch, and their number: a grid-stride loop
-// is `for (i = global_index(); i < n; i += global_size())`.
+/// The rank of this thread among all those of a one-dimensional launch, and their number: a grid-stride loop
+/// is `for (i = global_index(); i < n; i += global_size())`.
 FASTDL_DEVICE std::int64_t global_index() {
   return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
@@ -61,33 +62,33 @@ FASTDL_DEVICE std::int64_t global_size() {
   return static_cast<std::int64_t>(gridDim.x) * blockDim.x;
 }
 
-// 64-bit so that an extent beyond the device's limits is an error and not another, smaller extent.
+/// 64-bit so that an extent beyond the device's limits is an error and not another, smaller extent.
 struct Dim3 {
   constexpr Dim3(std::int64_t x = 1, std::int64_t y = 1, std::int64_t z = 1) : x(x), y(y), z(z) {}
   std::int64_t x, y, z;
 };
 
-// Blocks for a grid-stride loop over n elements: it depends on the shape alone, as determinism asks.
+/// Blocks for a grid-stride loop over n elements: it depends on the shape alone, as determinism asks.
 constexpr std::int64_t grid_for(std::int64_t n, std::int64_t block, std::int64_t most = 65536) {
   return std::min((n + block - 1) / block, most);
 }
 
 inline thread_local char launch_error[512] = "";
 
-// What the latest failed launch of this thread died of: "kernel <name>: <reason>".
+/// What the latest failed launch of this thread died of: "kernel <name>: <reason>".
 inline const char* last_launch_error() {
   return launch_error;
 }
 
-// Enqueues kernel<<<grid, block, shared_bytes, stream>>>(args...). Returns 0, or another value and sets
-// last_launch_error(). An empty grid is no launch and no error.
+/// Enqueues kernel<<<grid, block, shared_bytes, stream>>>(args...). Where that fails: launch_failed, and why
+/// in last_launch_error(). An empty grid is no launch and no error.
 template <class... P>
-int launch(const char* kernel_name, void* stream, Dim3 grid, Dim3 block, std::size_t shared_bytes,
-           void (*kernel)(P...), std::type_identity_t<P>... args) {
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return 0;
-  const auto fail = [&](int status, const char* reason) {
+Status launch(const char* kernel_name, void* stream, Dim3 grid, Dim3 block, std::size_t shared_bytes,
+              void (*kernel)(P...), std::type_identity_t<P>... args) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return {};
+  const auto fail = [&](const char* reason) {
     std::snprintf(launch_error, sizeof launch_error, "kernel %s: %s", kernel_name, reason);
-    return status;
+    return Status{Status::launch_failed};
   };
   const auto within = [](Dim3 d, std::int64_t x, std::int64_t y, std::int64_t z) {
     return d.x > 0 && d.x <= x && d.y > 0 && d.y <= y && d.z > 0 && d.z <= z;
@@ -99,7 +100,7 @@ int launch(const char* kernel_name, void* stream, Dim3 grid, Dim3 block, std::si
                   static_cast<long long>(grid.x), static_cast<long long>(grid.y),
                   static_cast<long long>(grid.z), static_cast<long long>(block.x),
                   static_cast<long long>(block.y), static_cast<long long>(block.z));
-    return fail(1, reason);
+    return fail(reason);
   }
   const auto dim3_of = [](Dim3 d) {
     return dim3(static_cast<unsigned>(d.x), static_cast<unsigned>(d.y), static_cast<unsigned>(d.z));
@@ -110,7 +111,7 @@ int launch(const char* kernel_name, void* stream, Dim3 grid, Dim3 block, std::si
   const char* reason = simt::run(
       dim3_of(grid), dim3_of(block), shared_bytes, [](void* f) { (*static_cast<decltype(body)*>(f))(); },
       &body);
-  return reason ? fail(1, reason) : 0;
+  return reason ? fail(reason) : Status{};
 #else
   const auto* function = reinterpret_cast<const void*>(kernel);
   cudaError_t status = cudaSuccess;
@@ -123,9 +124,9 @@ int launch(const char* kernel_name, void* stream, Dim3 grid, Dim3 block, std::si
     status = cudaLaunchKernel(function, dim3_of(grid), dim3_of(block), values, shared_bytes,
                               static_cast<cudaStream_t>(stream));
   }
-  if (status == cudaSuccess) return 0;
+  if (status == cudaSuccess) return {};
   static_cast<void>(cudaGetLastError());  // else the caller's array library would report it once more
-  return fail(static_cast<int>(status), cudaGetErrorString(status));
+  return fail(cudaGetErrorString(status));
 #endif
 }
 

@@ -12,7 +12,7 @@ struct Sum {
   }
 };
 
-// NaN wins, as in PyTorch.
+/// NaN wins, as in PyTorch.
 struct Max {
   template <class T>
   FASTDL_HOST_DEVICE T operator()(T a, T b) const {
@@ -20,8 +20,8 @@ struct Max {
   }
 };
 
-// The reduction of all 32 lanes' values, in every lane. `op` must be commutative: a butterfly then gives
-// every lane the same bits.
+/// The reduction of all 32 lanes' values, in every lane. `op` must be commutative: a butterfly then gives
+/// every lane the same bits.
 template <class T, class Op>
 FASTDL_DEVICE T warp_reduce(T value, Op op) {
 #pragma unroll
@@ -31,8 +31,8 @@ FASTDL_DEVICE T warp_reduce(T value, Op op) {
   return value;
 }
 
-// The reduction of all the block's values, in every thread. The block's threads are a multiple of 32;
-// `scratch` holds one element per warp and is free again on return.
+/// The reduction of all the block's values, in every thread. The block's threads are a multiple of 32;
+/// `scratch` holds one element per warp and is free again on return.
 template <class T, class Op>
 FASTDL_DEVICE T block_reduce(T value, Op op, Shared<T>* scratch) {
   const unsigned rank = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;

@@ -15,7 +15,7 @@ FASTDL_KERNEL void axpy(std::int64_t n, float a, const float* __restrict__ x, fl
     y[i] = fmaf(a, __ldg(x + i), y[i]);
 }
 EXPORT int selftest_axpy(std::int64_t n, float a, const float* x, float* y) {
-  return launch("axpy", nullptr, fastdl::grid_for(n, 256), 256, 0, axpy, n, a, x, y);
+  return launch("axpy", nullptr, fastdl::grid_for(n, 256), 256, 0, axpy, n, a, x, y).code;
 }
 
 template <class T, bool kBarrier>
@@ -32,7 +32,8 @@ FASTDL_KERNEL void __launch_bounds__(256) transpose(int rows, int columns, const
 EXPORT int selftest_transpose(int rows, int columns, const float* x, float* y, int barrier) {
   const fastdl::Dim3 grid((columns + 15) / 16, (rows + 15) / 16);
   return launch("transpose", nullptr, grid, {16, 16}, 0,
-                barrier ? transpose<float, true> : transpose<float, false>, rows, columns, x, y);
+                barrier ? transpose<float, true> : transpose<float, false>, rows, columns, x, y)
+      .code;
 }
 
 FASTDL_KERNEL void softmax(int columns, const float* x, float* y) {
@@ -51,7 +52,7 @@ FASTDL_KERNEL void softmax(int columns, const float* x, float* y) {
     y[i] = expf(x[i] - most) / sum;
 }
 EXPORT int selftest_softmax(int rows, int columns, const float* x, float* y, int threads) {
-  return launch("softmax", nullptr, rows, threads, 0, softmax, columns, x, y);
+  return launch("softmax", nullptr, rows, threads, 0, softmax, columns, x, y).code;
 }
 
 // An inclusive scan of one block: by warp with __shfl_up_sync, then over the warps' totals.
@@ -70,7 +71,7 @@ FASTDL_KERNEL void scan(const int* x, int* y) {
   y[threadIdx.x] = value;
 }
 EXPORT int selftest_scan(int n, const int* x, int* y) {
-  return launch("scan", nullptr, 1, n, static_cast<std::size_t>(n) / 32 * sizeof(int), scan, x, y);
+  return launch("scan", nullptr, 1, n, static_cast<std::size_t>(n) / 32 * sizeof(int), scan, x, y).code;
 }
 
 // Shared and global integer atomics, a scalar in shared memory, and a vector seen through its elements.
@@ -94,7 +95,7 @@ FASTDL_KERNEL void histogram(int n, const int* x, unsigned* counts, unsigned* di
   if (threadIdx.x == 0) *distinct = used;
 }
 EXPORT int selftest_histogram(int n, const int* x, unsigned* counts, unsigned* distinct) {
-  return launch("histogram", nullptr, 1, 96, 0, histogram, n, x, counts, distinct);
+  return launch("histogram", nullptr, 1, 96, 0, histogram, n, x, counts, distinct).code;
 }
 
 // out[lane] of each intrinsic, 8 rows of 64 threads.
@@ -112,7 +113,7 @@ FASTDL_KERNEL void intrinsics(const double* x, double* out) {
   out[7 * n + t] = odd ? __shfl_xor_sync(0xaaaaaaaau, value, 2) : __shfl_xor_sync(0x55555555u, value, 4);
 }
 EXPORT int selftest_intrinsics(const double* x, double* out) {
-  return launch("intrinsics", nullptr, 1, 64, 0, intrinsics, x, out);
+  return launch("intrinsics", nullptr, 1, 64, 0, intrinsics, x, out).code;
 }
 
 // Neighbours exchange through shared memory inside a warp. Each of the two __syncwarp is needed: the bits of
@@ -130,7 +131,7 @@ FASTDL_KERNEL void neighbours(const float* x, float* y) {
 EXPORT int selftest_neighbours(const float* x, float* y, int syncs) {
   static void (*const kernels[])(const float*, float*) = {neighbours<0>, neighbours<1>, neighbours<2>,
                                                           neighbours<3>};
-  return launch("neighbours", nullptr, 1, 64, 0, kernels[syncs], x, y);
+  return launch("neighbours", nullptr, 1, 64, 0, kernels[syncs], x, y).code;
 }
 
 // The second write may come while slow threads still read the first one.
@@ -140,6 +141,25 @@ FASTDL_KERNEL void reused_scratch(float* y) {
   __syncthreads();
   y[threadIdx.x] = scratch[0] + scratch[1];
   if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = 2.0f;
+}
+
+// A shuffle holds the lanes together but orders no memory.
+FASTDL_KERNEL void write_after_read(float* y) {
+  FASTDL_SHARED(float, cells, [64]);
+  cells[threadIdx.x] = 1.0f;
+  __syncwarp();
+  y[threadIdx.x] = __shfl_xor_sync(0xffffffffu, static_cast<float>(cells[threadIdx.x ^ 1]), 1);
+  cells[threadIdx.x] = 2.0f;
+}
+
+// The __syncwarp orders each warp's reads before its write, but not the other warp's reads.
+FASTDL_KERNEL void write_after_read_of_warps(float* y) {
+  FASTDL_SHARED(float, cell, );
+  if (threadIdx.x == 0) cell = 1.0f;
+  __syncthreads();
+  y[threadIdx.x] = cell;
+  __syncwarp();
+  if (threadIdx.x % 32 == 0) cell = 2.0f;
 }
 
 FASTDL_KERNEL void divergent_barrier(float* y) {
@@ -200,6 +220,8 @@ EXPORT int selftest_fault(const char* name, float* y) {
     void (*kernel)(float*);
   };
   static const Fault faults[] = {{"reused_scratch", reused_scratch},
+                                 {"write_after_read", write_after_read},
+                                 {"write_after_read_of_warps", write_after_read_of_warps},
                                  {"divergent_barrier", divergent_barrier},
                                  {"two_barriers", two_barriers},
                                  {"foreign_lane", foreign_lane},
@@ -214,12 +236,13 @@ EXPORT int selftest_fault(const char* name, float* y) {
   for (const Fault& fault : faults) {
     const char *a = fault.name, *b = name;
     while (*a && *a == *b) ++a, ++b;
-    if (*a == *b) return launch(fault.name, nullptr, 2, 64, 0, fault.kernel, y);
+    if (*a == *b) return launch(fault.name, nullptr, 2, 64, 0, fault.kernel, y).code;
   }
   return -1;
 }
 
 EXPORT int selftest_launch(std::int64_t grid, std::int64_t block, std::int64_t shared_bytes, float* y) {
   return launch("divergent_barrier", nullptr, grid, block, static_cast<std::size_t>(shared_bytes),
-                divergent_barrier, y);
+                divergent_barrier, y)
+      .code;
 }

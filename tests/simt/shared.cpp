@@ -111,7 +111,8 @@ void access(const void* address, std::size_t bytes, Access kind) {
   for (std::size_t i = 0; i < bytes; i += bytes < 2 ? 1 : 2) {
     Shadow& s = shadow[offset + i];
     const bool written = s.write_epoch >= now.block_epoch, read = s.read_epoch == now.epoch;
-    if (kind != Access::write && !written) fail_access(offset, bytes, "is read, but nobody has written it yet");
+    if (kind != Access::write && !written)
+      fail_access(offset, bytes, "is read, but nobody has written it yet");
     if (written && !(kind == Access::atomic && s.atomic) &&
         !ordered(s.write_epoch, s.writer, s.write_warp_epoch)) {
       fail_access(offset, bytes,

@@ -126,7 +126,8 @@ class Cell {
 
 template <class T>
 T shuffle(const char* name, unsigned mask, T value, unsigned source, int width, const Site& site) {
-  static_assert(std::is_arithmetic_v<T> && sizeof(T) <= 8, "a shuffle moves a number of at most 8 bytes");
+  static_assert(std::is_arithmetic_v<T> && sizeof(T) <= 8,
+                "a shuffle moves a number; copy an element of shared memory first");
   if (width < 1 || width > 32 || !std::has_single_bit(static_cast<unsigned>(width))) {
     fail("%s at %s:%u has width %d", name, site.file_name(), site.line(), width);
   }
