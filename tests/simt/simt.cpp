@@ -109,6 +109,10 @@ void resume(Thread& t) {
   if (t.state == State::exited) idle.push_back(std::exchange(t.fiber, nullptr));
 }
 
+bool same_operation(const Thread& a, const Thread& b) {
+  return a.mask == b.mask && std::strcmp(a.operation, b.operation) == 0;
+}
+
 // No thread can go on: says which wait cannot end, and why.
 void diagnose() {
   for (const Thread& t : now.threads) {
@@ -116,9 +120,7 @@ void diagnose() {
     for (unsigned lane = 0; lane < 32; ++lane) {
       if (!(t.mask >> lane & 1)) continue;
       const Thread& other = now.threads[t.rank / 32 * 32 + lane];
-      if (other.state == State::in_warp_operation && other.mask == t.mask && other.operation == t.operation) {
-        continue;
-      }
+      if (other.state == State::in_warp_operation && same_operation(other, t)) continue;
       return report(
           t, doing(t) + ", but lane " + std::to_string(lane) + ", " + name_of(other) + ", " + doing(other));
     }
@@ -184,13 +186,14 @@ void run_grid() {
   std::vector<std::uint64_t> block_order(schedule_kind == Kind::in_order ? 0 : blocks);
   std::iota(block_order.begin(), block_order.end(), std::uint64_t{0});
   if (schedule_kind == Kind::reverse) std::reverse(block_order.begin(), block_order.end());
-  if (schedule_kind == Kind::shuffled || schedule_seed != 0) shuffle(block_order);
+  const bool shuffled_warps = schedule_kind == Kind::warp_greedy && schedule_seed != 0;
+  if (schedule_kind == Kind::shuffled || shuffled_warps) shuffle(block_order);
   for (std::uint64_t i = 0; i < blocks && !now.failed; ++i) {
     const std::uint64_t block = block_order.empty() ? i : block_order[i];
     blockIdx = {static_cast<unsigned>(block % gridDim.x),
                 static_cast<unsigned>(block / gridDim.x % gridDim.y),
                 static_cast<unsigned>(block / gridDim.x / gridDim.y)};
-    if (schedule_kind == Kind::warp_greedy && schedule_seed != 0) shuffle_warps(order);
+    if (shuffled_warps) shuffle_warps(order);
     run_block(order, schedule_kind == Kind::warp_greedy ? 32 : order.size());
   }
 }
@@ -223,8 +226,9 @@ unsigned lane() {
 
 const char* run(dim3 grid, dim3 block, std::size_t shared_bytes, void (*function)(void*), void* arguments) {
   const std::lock_guard lock(launching);
-  if (!schedule_is_known)
-    return "FASTDL_SIMT_SCHEDULE: expected in_order, reverse, shuffled:<seed> or warp_greedy";
+  if (!schedule_is_known) {
+    return "FASTDL_SIMT_SCHEDULE: expected in_order, reverse, shuffled:<seed> or warp_greedy:<seed>";
+  }
   if (shared_bytes > kSharedLimit) return "more dynamic shared memory than 99 KiB";
   now.failed = false;
   kernel = function;
@@ -269,8 +273,9 @@ WarpResult warp_operation(const char* name, unsigned mask, std::uint64_t value, 
   const unsigned lane = now.self->rank % 32, first = now.self->rank - lane;
   const auto lanes = std::min<std::size_t>(32, now.threads.size() - first);
   now.self->site = site;
-  if (!(mask >> lane & 1))
+  if (!(mask >> lane & 1)) {
     fail("%s at %s: mask %#x leaves out the calling lane %u", name, where(site).c_str(), mask, lane);
+  }
   if (lanes < 32 && mask >> lanes) {
     fail("%s at %s: mask %#x names lanes of a warp that has %zu", name, where(site).c_str(), mask, lanes);
   }
@@ -286,7 +291,7 @@ WarpResult warp_operation(const char* name, unsigned mask, std::uint64_t value, 
   for (unsigned rest = mask; complete && rest; rest &= rest - 1) {
     const unsigned each = static_cast<unsigned>(std::countr_zero(rest));
     const Thread& t = now.threads[first + each];
-    complete = t.mask == mask && std::strcmp(t.operation, name) == 0;
+    complete = same_operation(t, *now.self);
     ballot |= t.value ? 1u << each : 0u;
   }
   if (complete) {

@@ -100,21 +100,11 @@ class Cell {
   SIMT_COMPOUND(+=) SIMT_COMPOUND(-=) SIMT_COMPOUND(*=) SIMT_COMPOUND(/=) SIMT_COMPOUND(%=)
   SIMT_COMPOUND(&=) SIMT_COMPOUND(|=) SIMT_COMPOUND(^=) SIMT_COMPOUND(<<=) SIMT_COMPOUND(>>=)
 #undef SIMT_COMPOUND
-      // clang-format on
-      Cell& operator++() {
-    return *this += T{1};
-  }
+  Cell& operator++() { return *this += T{1}; }
   Cell& operator--() { return *this -= T{1}; }
-  T operator++(int) {
-    const T before = *this;
-    *this += T{1};
-    return before;
-  }
-  T operator--(int) {
-    const T before = *this;
-    *this -= T{1};
-    return before;
-  }
+  T operator++(int) { const T before = *this; *this = static_cast<T>(before + T{1}); return before; }
+  T operator--(int) { const T before = *this; *this = static_cast<T>(before - T{1}); return before; }
+  // clang-format on
   T& atomic() {
     access(this, sizeof(T), Access::atomic);
     return value_;
@@ -215,9 +205,9 @@ SIMT_ATOMIC(atomicAdd, old + value)
 SIMT_ATOMIC(atomicSub, old - value)
 SIMT_ATOMIC(atomicMax, old > value ? old : value)
 SIMT_ATOMIC(atomicMin, old < value ? old : value)
-SIMT_ATOMIC(atomicAnd, old& value)
-SIMT_ATOMIC(atomicOr, old | value)
-SIMT_ATOMIC(atomicXor, old ^ value)
+SIMT_ATOMIC(atomicAnd, (old & value))
+SIMT_ATOMIC(atomicOr, (old | value))
+SIMT_ATOMIC(atomicXor, (old ^ value))
 SIMT_ATOMIC(atomicExch, value)
 #undef SIMT_ATOMIC
 template <class T>
