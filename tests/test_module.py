@@ -234,7 +234,39 @@ def test_conversion_keeps_parameters_and_integers():
         assert param.dtype == param.grad.dtype == np.float64
     assert net.first.calls.dtype == np.int64 and net.first.scratch.dtype == np.float64
     assert net.float().gain.dtype == np.float32
-    assert net.to(np.float64).gain.dtype == net.to(dtype="float64").gain.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("args", "options"),
+    [
+        ((np.float64,), {}),
+        (("float64",), {}),
+        (("cpu", fastdl.float64), {}),
+        ((fastdl.tensor(np.zeros(1)),), {}),
+        ((), {"dtype": np.float64, "device": "cpu"}),
+        ((fastdl.tensor(0.0).device, np.float64), {}),
+    ],
+)
+def test_to(args, options):
+    net = Net().to(*args, **options)
+    assert net.gain.dtype == np.float64 and net.first.calls.dtype == np.int64
+
+
+def test_to_memory_format_is_for_four_axes():
+    net = nn.Module()
+    net.weight = nn.Parameter(np.zeros((2, 3, 4, 5), np.float32))
+    net.bias = nn.Parameter(np.zeros(2, np.float32))
+    weight = net.weight
+    net.to(memory_format=fastdl.channels_last)
+    assert net.weight is weight and weight.is_contiguous(memory_format=fastdl.channels_last)
+    assert weight.shape == (2, 3, 4, 5) and weight.data.strides == (240, 4, 60, 12)
+
+
+def test_functional_under_both_names():
+    import fastdl.nn.functional as F
+
+    public = {name for name in vars(fastdl.functional) if not name.startswith("_")}
+    assert public and all(getattr(F, name) is getattr(fastdl.functional, name) for name in public)
 
 
 def test_state_dict_shares_memory():

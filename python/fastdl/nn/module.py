@@ -302,22 +302,32 @@ class Module:
                 self._buffers[name] = fn(buffer)
         return self
 
-    def to(self: M, *args: Any, **kwargs: Any) -> M:
-        """Move or convert in place, as `Tensor.to`; a dtype applies to floating-point members only."""
-        without_dtype = [a for a in args if not _is_dtype(a)]
-        options = {k: v for k, v in kwargs.items() if k != "dtype"}
-        dtype = next((a for a in args if _is_dtype(a)), kwargs.get("dtype"))
+    def to(self: M, *args: Any, dtype: Any = None, memory_format: Any = None, **options: Any) -> M:
+        """Move or convert in place; arguments as of `Tensor.to`.
+
+        A dtype applies to floating-point members, a memory format to those with four axes.
+        """
+        devices = []
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype = arg.dtype
+                devices.append(str(arg.device))
+            elif str(arg).partition(":")[0] in ("cpu", "cuda"):
+                devices.append(str(arg))
+            else:
+                dtype = arg
         if dtype is not None:
             dtype = np.dtype(dtype)
             if dtype.kind not in "fV":  # bfloat16 of ml_dtypes has kind V
                 raise TypeError(f"[to] dtype: expected a floating-point dtype, got {dtype}")
 
         def convert(tensor: Tensor) -> Tensor:
-            if without_dtype or options:
-                tensor = tensor.to(*without_dtype, **options)
-            if dtype is not None and tensor.dtype.kind in "fV":
-                tensor = tensor.to(dtype=dtype)
-            return tensor
+            wanted = dict(options)
+            if dtype is not None and tensor.is_floating_point():
+                wanted["dtype"] = dtype
+            if memory_format is not None and tensor.ndim == 4:
+                wanted["memory_format"] = memory_format
+            return tensor.to(*devices, **wanted)
 
         return self._apply(convert)
 
@@ -405,7 +415,3 @@ def indent(text: str) -> str:
 
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
-
-
-def _is_dtype(value: Any) -> bool:
-    return isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic))
