@@ -16,3 +16,41 @@ CLIPPED = {"rtol": 1e-5}
 
 # Rows of an orthogonal float32 matrix times gain 2: products of up to 36 terms after a QR in float32.
 ORTHOGONAL = {"rtol": 0, "atol": 100 * EPS32}
+
+
+# ---- ops against their references -----------------------------------------------------------------------------------
+
+# The library's promise: max|out - exact| / max|exact| is at most twice that of the plain formula in the same dtype. The
+# plain formula may be lucky where few terms are summed, so a few units in the last place come on top.
+NAIVE_FACTOR = 2
+SPARE_ULPS = 8
+
+# Central differences in float64: the truncation error falls with the step's square, the rounding error grows with its
+# inverse, and both meet near the cube root of epsilon.
+DIFFERENCE_STEP = float(np.cbrt(EPS64))
+
+
+def relative_error(out, exact):
+    """max|out - exact| / max|exact|, NaNs counting as equal to NaNs; 0 for empty arrays."""
+    out, exact = np.asarray(out, np.float64), np.asarray(exact, np.float64)
+    assert out.shape == exact.shape
+    if exact.size == 0:
+        return 0.0
+    np.testing.assert_array_equal(np.isfinite(out), np.isfinite(exact))
+    finite = np.isfinite(exact)
+    if not finite.any():
+        return 0.0
+    difference, scale = np.abs(out - exact)[finite].max(), np.abs(exact[finite]).max()
+    return float(difference / scale) if scale else float(difference)
+
+
+def assert_accurate(out, exact, naive, dtype, what):
+    """The promise above, for one output."""
+    bound = NAIVE_FACTOR * relative_error(naive, exact) + SPARE_ULPS * float(np.finfo(dtype).eps)
+    error = relative_error(out, exact)
+    assert error <= bound, f"{what}: relative error {error:.3g} is over {bound:.3g}"
+
+
+def difference_bound(gradient):
+    """What a central difference of a smooth function of a few hundred terms may be off by."""
+    return 1e3 * DIFFERENCE_STEP**2 * max(1.0, float(np.abs(gradient).max()))

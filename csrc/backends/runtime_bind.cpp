@@ -4,6 +4,7 @@
 #include "backends/backends.h"
 #include "core/allocator.h"
 #include "core/array_bridge.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
 
@@ -25,6 +26,11 @@ py::array empty(const std::vector<std::int64_t>& extents, const py::dtype& dtype
     shape.push_back(extent);
   }
   return new_array(shape, floating_or_integer(dtype));
+}
+
+void checked_set_num_threads(int threads) {
+  check_at_least("set_num_threads", "threads", threads, 1);
+  set_num_threads(threads);
 }
 
 py::dict memory_statistics() {
@@ -61,7 +67,7 @@ void bind_runtime(py::module_& module) {
   module.def("memory_stats", &memory_statistics);
   module.def("reset_peak_memory_stats", &reset_peak_memory_stats);
   module.def("empty_cache", &empty_cache);
-  module.def("set_num_threads", &set_num_threads, py::arg("threads"));
+  module.def("set_num_threads", &checked_set_num_threads, py::arg("threads"));
   module.def("get_num_threads", &get_num_threads);
   module.def("force_isa", &force_isa, py::arg("name"));
   module.def("active_isa", [] { return std::string(name(active_isa())); });

@@ -110,7 +110,7 @@ ArrayView index_array(const char* op, const char* argument, py::handle object) {
 ArrayView index_or_input_array(const char* op, const char* argument, py::handle object) {
   const py::array array = as_array(op, argument, object);
   const char kind = array.dtype().kind();
-  return kind == 'i' || kind == 'u' ? index_array(op, argument, array) : input_array(op, argument, array);
+  return kind == 'f' ? input_array(op, argument, array) : index_array(op, argument, array);
 }
 
 ArrayView gradient_array(const char* op, const char* argument, py::handle object, const Shape& expected,

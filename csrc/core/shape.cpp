@@ -27,6 +27,18 @@ bool Shape::operator==(const Shape& other) const {
   return std::equal(begin(), end(), other.begin(), other.end());
 }
 
+Shape with_batch(std::int64_t batch, const Shape& shape) {
+  Shape batched{batch};
+  for (const std::int64_t extent : shape) batched.push_back(extent);
+  return batched;
+}
+
+Shape without_batch(const Shape& shape) {
+  Shape inner;
+  for (int i = 1; i < shape.size(); ++i) inner.push_back(shape[i]);
+  return inner;
+}
+
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   out << '(';
   for (int i = 0; i < shape.size(); ++i) out << (i ? ", " : "") << shape[i];

@@ -38,6 +38,12 @@ class Shape {
   int size_ = 0;
 };
 
+/// `shape` behind one more outermost extent.
+Shape with_batch(std::int64_t batch, const Shape& shape);
+
+/// `shape` without its outermost extent.
+Shape without_batch(const Shape& shape);
+
 /// Prints as Python prints a tuple: (8, 3, 32, 32), (5,), ().
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 

@@ -4,6 +4,15 @@ import numpy as _np
 
 from fastdl import autograd, data, functional, io, nn, optim, random
 from fastdl._memory_format import channels_last, contiguous_format, preserve_format
+from fastdl._runtime import (
+    empty_cache,
+    force_isa,
+    get_num_threads,
+    memory_stats,
+    reset_peak_memory_stats,
+    set_num_threads,
+    show_config,
+)
 from fastdl.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from fastdl.creation import (
     allclose,
@@ -192,6 +201,7 @@ __all__ = [
     "dot",
     "einsum",
     "empty",
+    "empty_cache",
     "empty_like",
     "enable_grad",
     "eq",
@@ -206,6 +216,7 @@ __all__ = [
     "float64",
     "floor",
     "floor_divide",
+    "force_isa",
     "from_dlpack",
     "from_numpy",
     "full",
@@ -213,6 +224,7 @@ __all__ = [
     "functional",
     "gather",
     "ge",
+    "get_num_threads",
     "get_rng_state",
     "gt",
     "index_select",
@@ -246,6 +258,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "memory_stats",
     "min",
     "minimum",
     "mm",
@@ -277,6 +290,7 @@ __all__ = [
     "relu",
     "remainder",
     "repeat_interleave",
+    "reset_peak_memory_stats",
     "reshape",
     "roll",
     "round",
@@ -284,7 +298,9 @@ __all__ = [
     "scatter_add",
     "select",
     "set_grad_enabled",
+    "set_num_threads",
     "set_rng_state",
+    "show_config",
     "sigmoid",
     "sign",
     "sin",

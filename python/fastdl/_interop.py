@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import numpy as np
-from fastdl.tensor import Tensor
 from numpy.typing import NDArray
+
+from fastdl.tensor import Tensor
 
 T = TypeVar("T", bound=Tensor)
 

@@ -1,1 +1,11 @@
 """Functions on arrays and Tensors: arrays in, arrays out; with a Tensor among them, Tensors out."""
+
+from fastdl.functional.conv2d import conv2d, conv2d_backward
+from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
+
+__all__ = [
+    "conv2d",
+    "conv2d_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+]

@@ -1,0 +1,79 @@
+"""Two-dimensional convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastdl import _core
+from fastdl.autograd import Op
+from fastdl.functional._arguments import convolution_padding, pair
+
+
+class Conv2d(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, weight: Any, bias: Any, *geometry: Any) -> Any:
+        ctx.save(input, weight)
+        ctx.geometry = geometry
+        return _core.conv2d_forward(input, weight, bias, *geometry)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        grads = _core.conv2d_backward(grad_output, *ctx.saved, *ctx.geometry, *ctx.needs_input_grad[:3])
+        return *grads, *(None,) * len(ctx.geometry)
+
+
+def _geometry(weight: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> tuple[Any, ...]:
+    stride, dilation = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
+    before, after = convolution_padding("conv2d", padding, tuple(weight.shape[-2:]), stride, dilation)
+    return stride, before, after, dilation, groups
+
+
+def conv2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Any:
+    """Cross-correlates `input` with `weight` and adds `bias`.
+
+    Args:
+        input: (N, C, H, W) or (C, H, W), float32 or float64.
+        weight: (K, C / groups, R, S).
+        bias: (K), or None.
+        stride, dilation: an int, or one for the height and one for the width.
+        padding: the same, or 'same' (stride 1 only) or 'valid'.
+        groups: divides C and K; each group of input channels meets its own kernels.
+
+    Returns:
+        (N, K, P, Q) or (K, P, Q) with P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1, Q likewise.
+
+    Raises:
+        ValueError: shapes that do not fit together, a kernel larger than the padded input, stride or dilation
+            below 1, negative padding.
+        TypeError: dtypes that differ or are not floating.
+
+    Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
+    """
+    return Conv2d.apply(input, weight, bias, *_geometry(weight, stride, padding, dilation, groups))
+
+
+def conv2d_backward(
+    grad_output: Any,
+    input: Any,
+    weight: Any,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    output_mask: Sequence[bool] = (True, True, True),
+) -> tuple[Any, Any, Any]:
+    """The gradients of conv2d with respect to input, weight and bias, on arrays; None where not asked for.
+
+    grad_output is shaped like conv2d's result, the rest is as conv2d had it.
+    """
+    geometry = _geometry(weight, stride, padding, dilation, groups)
+    return _core.conv2d_backward(grad_output, input, weight, *geometry, *output_mask)

@@ -1,0 +1,176 @@
+"""Checks that every op's test file applies to its own cases."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+import fastdl
+import numpy as np
+
+from tests import tolerances
+from tests.cases.case import Case
+
+Array = np.ndarray
+FLOATS = [np.float32, np.float64]
+
+
+def as_tuple(outputs: Any) -> tuple[Any, ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def differentiable(arrays: dict[str, Array]) -> list[str]:
+    return [name for name, array in arrays.items() if array.dtype.kind == "f"]
+
+
+def run_op(
+    op: Callable, arrays: dict[str, Array], options: Any, grads: Any = None
+) -> tuple[tuple, dict[str, Array]]:
+    """Outputs of `op` through the tape, and the gradients of its floating operands for `grads` of the outputs."""
+    tensors = {
+        name: fastdl.tensor(array, requires_grad=array.dtype.kind == "f") for name, array in arrays.items()
+    }
+    outputs = as_tuple(op(**tensors, **options))
+    found: dict[str, Array] = {}
+    if grads is not None:
+        pairs = [(out, g) for out, g in zip(outputs, as_tuple(grads), strict=True) if out.requires_grad]
+        fastdl.autograd.backward([out for out, _ in pairs], [fastdl.tensor(g) for _, g in pairs])
+        found = {name: t.grad.numpy() for name, t in tensors.items() if t.grad is not None}
+    return tuple(out.detach().numpy() for out in outputs), found
+
+
+def draw_gradients(
+    outputs: Iterable[Array], case: Case, dtype: Any, integers: bool = False
+) -> tuple[Array, ...]:
+    rng = np.random.default_rng(case.generator().integers(1 << 32))
+    draw = (lambda shape: rng.integers(-3, 4, shape)) if integers else rng.standard_normal
+    return tuple(np.asarray(draw(np.shape(out))).astype(dtype) for out in outputs)
+
+
+def one_or_all(values: tuple[Array, ...]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def run_reference(reference: ModuleType, arrays: dict[str, Array], options: Any, grads: tuple, dtype: Any):
+    cast = {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in arrays.items()}
+    outputs = as_tuple(reference.forward(**cast, **options))
+    grads = tuple(g.astype(dtype) for g in grads)
+    return outputs, reference.backward(one_or_all(grads), **cast, **options)
+
+
+def check_reference(op: Callable, reference: ModuleType, case: Case, dtype: Any) -> None:
+    """Values and gradients against the reference in float64, no further off than it is itself in `dtype`, twice."""
+    arrays = case.arrays(dtype)
+    with np.errstate(all="ignore"):
+        shapes = as_tuple(reference.forward(**arrays, **case.options))
+        grads = draw_gradients(shapes, case, dtype)
+        exact, exact_grads = run_reference(reference, arrays, case.options, grads, np.float64)
+        naive, naive_grads = run_reference(reference, arrays, case.options, grads, dtype)
+    outputs, found = run_op(op, arrays, case.options, grads)
+    assert len(outputs) == len(exact)
+    for i, (out, want, plain) in enumerate(zip(outputs, exact, naive, strict=True)):
+        assert out.dtype == dtype and out.shape == np.shape(want)
+        tolerances.assert_accurate(out, want, plain, dtype, f"output {i}")
+    assert found.keys() == exact_grads.keys() & set(differentiable(arrays))
+    for name, grad in found.items():
+        assert grad.dtype == dtype and grad.shape == arrays[name].shape
+        tolerances.assert_accurate(grad, exact_grads[name], naive_grads[name], dtype, f"gradient of {name}")
+
+
+def check_finite_differences(reference: ModuleType, case: Case, samples: int = 12) -> None:
+    """The reference's backward against central differences of its forward: the oracle's own test."""
+    arrays = case.arrays(np.float64)
+    outputs = as_tuple(reference.forward(**arrays, **case.options))
+    grads = draw_gradients(outputs, case, np.float64)
+    analytic = reference.backward(one_or_all(grads), **arrays, **case.options)
+
+    def objective(**changed: Array) -> float:
+        outs = as_tuple(reference.forward(**{**arrays, **changed}, **case.options))
+        return float(sum(np.vdot(g, out) for g, out in zip(grads, outs, strict=True)))
+
+    rng = case.generator()
+    step = tolerances.DIFFERENCE_STEP
+    for name in analytic.keys() & arrays.keys():
+        array, gradient = arrays[name], analytic[name]
+        for flat in rng.choice(array.size, min(samples, array.size), replace=False):
+            up, down = array.copy(), array.copy()
+            up.flat[flat] += step
+            down.flat[flat] -= step
+            numeric = (objective(**{name: up}) - objective(**{name: down})) / (2 * step)
+            assert abs(numeric - gradient.flat[flat]) <= tolerances.difference_bound(gradient), (name, flat)
+
+
+def check_integers_are_exact(op: Callable, reference: ModuleType, case: Case, dtype: Any) -> None:
+    """Sums of small integers have no rounding error: any difference is a wrong index."""
+    arrays = case.arrays(dtype, integers=True)
+    grads = draw_gradients(as_tuple(reference.forward(**arrays, **case.options)), case, dtype, integers=True)
+    exact, exact_grads = run_reference(reference, arrays, case.options, grads, np.float64)
+    outputs, found = run_op(op, arrays, case.options, grads)
+    for out, want in zip(outputs, exact, strict=True):
+        np.testing.assert_array_equal(out, want)
+    for name, grad in found.items():
+        np.testing.assert_array_equal(grad, exact_grads[name], err_msg=name)
+
+
+def _misaligned(array: Array) -> Array:
+    buffer = np.empty(array.nbytes + 1, np.uint8)
+    copy = buffer[1:].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def _spread(array: Array) -> Array:
+    """The same values, every second element of a larger array."""
+    wide = np.empty((*array.shape[:-1], 2 * array.shape[-1]), array.dtype) if array.ndim else array.copy()
+    view = wide[..., ::2] if array.ndim else wide
+    view[...] = array
+    return view
+
+
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "fortran": np.asfortranarray,
+    "spread": _spread,
+    "negative": lambda a: np.flip(np.flip(a).copy()),
+    "misaligned": _misaligned,
+}
+
+
+def check_layouts(op: Callable, case: Case, dtype: Any) -> None:
+    """The same bits whatever the operands' strides and alignment."""
+    arrays = case.arrays(dtype)
+    want = as_tuple(op(**arrays, **case.options))
+    for layout, change in LAYOUTS.items():
+        got = as_tuple(op(**{name: change(array) for name, array in arrays.items()}, **case.options))
+        for out, expected in zip(got, want, strict=True):
+            np.testing.assert_array_equal(out, expected, err_msg=layout)
+
+
+def check_threads(op: Callable, case: Case, dtype: Any) -> None:
+    """The same bits for any number of threads, forward and backward."""
+    arrays = case.arrays(dtype)
+    before = fastdl.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3, 5):
+            fastdl.set_num_threads(threads)
+            grads = draw_gradients(as_tuple(op(**arrays, **case.options)), case, dtype)
+            outputs, found = run_op(op, arrays, case.options, grads)
+            results.append([*outputs, *(found[name] for name in sorted(found))])
+    finally:
+        fastdl.set_num_threads(before)
+    for first, other in itertools.product(results[:1], results[1:]):
+        for a, b in zip(first, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def check_empty(op: Callable, reference: ModuleType, case: Case) -> None:
+    """Zero-size batches give the reference's shapes, and zero gradients for what the batch did not meet."""
+    arrays = case.arrays(np.float32)
+    shapes = as_tuple(reference.forward(**arrays, **case.options))
+    outputs, found = run_op(op, arrays, case.options, draw_gradients(shapes, case, np.float32))
+    assert [out.shape for out in outputs] == [np.shape(want) for want in shapes]
+    for name, grad in found.items():
+        assert grad.shape == arrays[name].shape
+        assert not grad.any(), name
