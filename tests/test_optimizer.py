@@ -163,6 +163,7 @@ def test_load_state_dict_of_torch():
             r"grad_sum: expected shape \(2, 2\), got \(3,\)",
             lambda s: s["state"][1].update(grad_sum=np.zeros(3)),
         ),
+        ("state for 7, which is in none", lambda s: s["state"].update({7: {"step": 1}})),
         ("Invalid learning rate: -1", lambda s: s["param_groups"][0].update(lr=-1)),
     ],
 )

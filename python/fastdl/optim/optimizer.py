@@ -141,6 +141,8 @@ class Optimizer:
             self._check_group(groups[-1])
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for index, values in state_dict["state"].items():
+            if index not in by_index:
+                raise ValueError(f"loaded state dict has state for {index!r}, which is in none of its groups")
             param = by_index[index]
             state[param] = {key: _restored(key, value, param) for key, value in values.items()}
         self.param_groups = groups
