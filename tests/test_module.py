@@ -265,8 +265,8 @@ def test_to_memory_format_is_for_four_axes():
 def test_functional_under_both_names():
     import fastdl.nn.functional as F
 
-    public = {name for name in vars(fastdl.functional) if not name.startswith("_")}
-    assert public and all(getattr(F, name) is getattr(fastdl.functional, name) for name in public)
+    assert all(getattr(F, name) is getattr(fastdl.functional, name) for name in fastdl.functional.__all__)
+    assert "conv2d" in F.__all__
 
 
 def test_state_dict_shares_memory():
