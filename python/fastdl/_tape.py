@@ -10,7 +10,8 @@ import heapq
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class _Anomaly:
 
 
 anomaly = _Anomaly()
+_new: Any = object.__new__
 _sequence = itertools.count()
 
 
@@ -60,11 +62,11 @@ class Op:
     needs_input_grad: Sequence[bool] = ()
     saved: Any = ()
     sequence = -1
+    stamp = 0
     outputs = 1
     trace: str | None = None
     hooks: dict[int, dict[int, Callable]] | None = None
     retained: dict[int, Any] | None = None
-    _versions: Sequence[tuple[list[int], int]] = ()
     _constant: tuple[Array, ...] = ()
     _metadata: Sequence[tuple[tuple[int, ...], Any] | None] = ()
 
@@ -102,14 +104,11 @@ class Op:
         arrays = []
         edges: list[Edge] = []
         needs = []
-        recording = False
-        mixed = False
+        recording = mixed = False
         for arg in args:
             if isinstance(arg, Tensor):
                 mixed = True
                 arrays.append(arg.data)
-                if arg._view_epoch is not None and arg._view_epoch != arg._version[1]:
-                    raise_stale_view()
                 if arg._requires_grad:
                     recording = True
                     edges.append(arg._edge or arg)
@@ -119,102 +118,121 @@ class Op:
                 arrays.append(arg)
             edges.append(None)
             needs.append(False)
+        if writes.recorded:
+            for arg in args:
+                if isinstance(arg, Tensor):
+                    writes.check_view(arg)
         ctx = cls()
         if not recording or not mode.grad_enabled:
             ctx.needs_input_grad = (False,) * len(args)
             result = cls.forward(ctx, *arrays)
-            return _wrap_constant(result, args, cls.view) if mixed else result
+            return _wrap_constant(result, cls.view) if mixed else result
         ctx.needs_input_grad = needs
         result = cls.forward(ctx, *arrays)
-        # after forward: a node made inside it would otherwise be younger than its consumer
+        # numbered after forward, in which older nodes of the same graph may be made
         ctx.sequence = next(_sequence)
         ctx.edges = edges
-        if ctx.saved:
-            ctx._versions = _versions_of(ctx.saved, args)
+        ctx.stamp = writes.now
         if anomaly.enabled:
             ctx.trace = _forward_trace()
         if type(result) is tuple:
-            return ctx._wrap_many(result, args)
-        return ctx._wrap(result, 0, args)
+            return ctx._wrap_many(result)
+        return ctx._wrap(result, 0)
 
-    def _wrap(self, array: Array, index: int, args: Sequence[Any]) -> Tensor:
-        if isinstance(array, np.generic):
+    def _wrap(self, array: Array, index: int) -> Tensor:
+        tensor = _new(Tensor)
+        if type(array) is not np.ndarray and isinstance(array, np.generic):
             array = np.asarray(array)
-        tensor = Tensor.__new__(Tensor)
         tensor.data = array
         if self.view:
-            share_version(tensor, array, args)
-        else:
-            tensor._version = [0, 0]
-        if array.dtype.kind != "f" and array.dtype.kind != "V":
-            return tensor
-        for constant in self._constant:
-            if constant is array:
-                return tensor
-        tensor._requires_grad = True
-        tensor._edge = (self, index)
-        for saved in self.saved:
-            if saved is array:
-                self._versions = [*self._versions, (tensor._version, tensor._version[0])]
+            tensor._viewed_at = self.stamp
+        if array.dtype.kind in "fV" and not (
+            self._constant and any(array is other for other in self._constant)
+        ):
+            tensor._requires_grad = True
+            tensor._edge = (self, index)
         return tensor
 
-    def _wrap_many(self, arrays: tuple[Array, ...], args: Sequence[Any]) -> tuple[Any, ...]:
+    def _wrap_many(self, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
         self.outputs = len(arrays)
         if self.materialize_grads:
             self._metadata = [None if array is None else (array.shape, array.dtype) for array in arrays]
         return tuple(
-            None if array is None else self._wrap(array, index, args) for index, array in enumerate(arrays)
+            None if array is None else self._wrap(array, index) for index, array in enumerate(arrays)
         )
 
 
-def raise_stale_view() -> None:
-    raise RuntimeError(
-        "[autograd] a view was used after its base was changed in place by a recorded operation, which "
-        "leaves the view without a gradient; take the view again after the change"
-    )
-
-
-def _shares_buffer(array: Array, other: Array) -> bool:
-    base = getattr(array, "base", None)
-    other_base = getattr(other, "base", None)
-    return (
-        array is other or (base is not None and (base is other or base is other_base)) or other_base is array
-    )
-
-
-def share_version(tensor: Tensor, array: Array, args: Iterable[Any]) -> None:
-    """Gives a view the version counter of the Tensor among `args` whose memory it shares."""
-    for arg in args:
-        if isinstance(arg, Tensor) and _shares_buffer(array, arg.data):
-            tensor._version = arg._version
-            tensor._view_epoch = arg._version[1]
-            return
-    tensor._version = [0, 0]
-
-
-def _versions_of(saved: Iterable[Array], args: Sequence[Any]) -> list[tuple[list[int], int]]:
-    versions = []
-    for arg in args:
-        if isinstance(arg, Tensor):
-            data = arg.data
-            for array in saved:
-                if array is data or (isinstance(array, np.ndarray) and _shares_buffer(array, data)):
-                    version = arg._version
-                    versions.append((version, version[0]))
-                    break
-    return versions
-
-
-def _wrap_constant(result: Any, args: Sequence[Any], view: bool) -> Any:
+def _wrap_constant(result: Any, view: bool) -> Any:
     if type(result) is tuple:
-        return tuple(None if array is None else _wrap_constant(array, args, view) for array in result)
-    tensor = Tensor.__new__(Tensor)
+        return tuple(None if array is None else _wrap_constant(array, view) for array in result)
+    tensor = _new(Tensor)
     tensor.data = np.asarray(result) if isinstance(result, np.generic) else result
     if view:
-        share_version(tensor, tensor.data, args)
-    else:
-        tensor._version = [0, 0]
+        tensor._viewed_at = writes.now
     return tensor
+
+
+class Writes:
+    """When memory was last changed in place. Views share the entry of the array that owns their memory."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.recorded = False  # whether any change was ever recorded, so that views may be out of date
+        self._entries: dict[int, tuple[Any, int, int, int]] = {}
+        self._lock = threading.Lock()
+
+    def note(self, array: Array, recorded: bool = False) -> None:
+        """Counts an in-place change of `array`; one that is `recorded` makes older views stale."""
+        owner = _owner(array)
+        key = id(owner)
+        with self._lock:
+            self.now += 1
+            reference, count, _, rebased = self._entries.get(key, (None, 0, 0, -1))
+            if reference is None:
+                entries = self._entries
+                reference = weakref.ref(owner, lambda _: entries.pop(key, None))
+            if recorded:
+                self.recorded = True
+                rebased = self.now
+            self._entries[key] = (reference, count + 1, self.now, rebased)
+
+    def count(self, array: Array) -> int:
+        entry = self._entries.get(id(_owner(array)))
+        return 0 if entry is None else entry[1]
+
+    def changed_since(self, array: Array, stamp: int) -> bool:
+        entry = self._entries.get(id(_owner(array)))
+        return entry is not None and entry[2] > stamp
+
+    def check_view(self, tensor: Tensor) -> None:
+        """Raises RuntimeError for a view whose base has another history since it was taken."""
+        if tensor._viewed_at is None:
+            return
+        entry = self._entries.get(id(_owner(tensor.data)))
+        if entry is not None and entry[3] > tensor._viewed_at:
+            raise RuntimeError(
+                "[autograd] a view was used after its base was changed in place by a recorded operation, "
+                "which leaves the view without a gradient; take the view again after the change"
+            )
+
+
+def _owner(array: Array) -> Array:
+    while isinstance(base := getattr(array, "base", None), np.ndarray):
+        array = base
+    return array
+
+
+writes = Writes()
+
+
+def _check_saved(node: Op) -> None:
+    for saved in node.saved:
+        if isinstance(saved, np.ndarray) and writes.changed_since(saved, node.stamp):
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace "
+                f"operation: {saved.dtype} of shape {saved.shape}, saved by {node.name()}, is at version "
+                f"{writes.count(saved)}"
+            )
 
 
 def _forward_trace() -> str:
@@ -291,7 +309,7 @@ class BackwardPass:
             self.deliver(tensor._edge or tensor, grad)
         del roots
         while self.heap:
-            _, node = heapq.heappop(self.heap)
+            node = heapq.heappop(self.heap)[1]
             self.visit(node)
         for leaf in list(self.hooked_leaves):
             grad = _finished(self.hooked_leaves.pop(leaf))
@@ -329,7 +347,7 @@ class BackwardPass:
             leaf.grad = Tensor(_exclusive(grad, leaf.data))
         else:
             np.add(held.data, grad, out=held.data, casting="same_kind")
-            held._version[0] += 1
+            writes.note(held.data)
 
     def visit(self, node: Op) -> None:
         grads = [_finished(slot) for slot in self.pending.pop(node)]
@@ -347,12 +365,8 @@ class BackwardPass:
                 f"they have already been freed) at {node.name()}. Specify retain_graph=True if you need to "
                 "backward through the graph a second time."
             )
-        for version, expected in node._versions:
-            if version[0] != expected:
-                raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an inplace "
-                    f"operation: saved by {node.name()} at version {expected}, is at version {version[0]}"
-                )
+        if node.stamp != writes.now:
+            _check_saved(node)
         if node.materialize_grads and node._metadata:
             for index, metadata in enumerate(node._metadata):
                 if grads[index] is None and metadata is not None:

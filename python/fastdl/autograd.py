@@ -115,8 +115,7 @@ def _root(output: Tensor, gradient: Any) -> tuple[Tensor, np.ndarray]:
     data = output.data
     if not output._requires_grad:
         raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-    if output._view_epoch is not None and output._view_epoch != output._version[1]:
-        _tape.raise_stale_view()
+    _tape.writes.check_view(output)
     if gradient is None:
         if data.size != 1:
             raise RuntimeError(
@@ -346,7 +345,14 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Calls forward on the arguments and records it."""
-        return _Call.apply(cls, args, *args)
+        result = _Call.apply(cls, args, *args)
+        if any(isinstance(arg, _tape.Tensor) for arg in args):
+            return result
+        return tuple(map(_wrapped, result)) if isinstance(result, tuple) else _wrapped(result)
+
+
+def _wrapped(array: Any) -> Any:
+    return None if array is None else _tape.Tensor(array)
 
 
 def gradcheck(
@@ -369,10 +375,9 @@ def gradcheck(
     for tensor in checked:
         if tensor.dtype != np.float64:
             raise ValueError(f"[gradcheck] inputs: expected float64, got {tensor.dtype}")
-    outputs = [
-        out for out in _as_sequence(fn(*tensors)) if isinstance(out, _tape.Tensor) and out._requires_grad
-    ]
-    for position, output in enumerate(outputs):
+    for position, output in enumerate(_as_sequence(fn(*tensors))):
+        if not isinstance(output, _tape.Tensor) or not output._requires_grad:
+            continue
         for tensor in checked:
             numeric = _numeric_jacobian(fn, tensors, tensor, position, eps)
             analytic = _analytic_jacobian(output, tensor)
@@ -401,8 +406,8 @@ def _analytic_jacobian(output: Tensor, tensor: Tensor) -> np.ndarray:
 def _numeric_jacobian(fn: Callable, tensors: Any, tensor: Tensor, position: int, eps: float) -> np.ndarray:
     def evaluate() -> np.ndarray:
         with no_grad():
-            outputs = [out for out in _as_sequence(fn(*tensors)) if out.data.dtype.kind == "f"]
-        return outputs[position].data.reshape(-1).copy()
+            output = _as_sequence(fn(*tensors))[position]
+        return output.data.reshape(-1).copy()
 
     original = tensor.data
     rows = []

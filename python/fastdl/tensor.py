@@ -61,12 +61,10 @@ class Tensor(TensorMethods):
     _requires_grad = False
     _edge: Any = None
     _hooks: dict[int, Callable] | None = None
-    _view_epoch: int | None = None
-    _version: list[int]  # in-place changes, and those among them that were recorded; shared with views
+    _viewed_at: int | None = None  # for a view, when it was taken
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.data = data.data if isinstance(data, Tensor) else np.asarray(data)
-        self._version = [0, 0]
         if requires_grad:
             self.requires_grad_()
 
@@ -137,6 +135,11 @@ class Tensor(TensorMethods):
     def nbytes(self) -> int:
         return self.data.nbytes
 
+    @property
+    def _version(self) -> int:
+        """How often the memory was changed in place, through this Tensor or another that shares it."""
+        return _tape.writes.count(self.data)
+
     def is_floating_point(self) -> bool:
         return self.data.dtype.kind in "fV"
 
@@ -160,13 +163,11 @@ class Tensor(TensorMethods):
 
     def detach(self) -> Tensor:
         """The same memory, off the tape."""
-        result = Tensor(self.data)
-        result._version = self._version
-        return result
+        return Tensor(self.data)
 
     def detach_(self) -> Tensor:
         """Takes this Tensor off the tape."""
-        if self._view_epoch is not None and self._edge is not None:
+        if self._viewed_at is not None and self._edge is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._edge = None
         self._requires_grad = False
@@ -201,7 +202,7 @@ class Tensor(TensorMethods):
 
     def _bump_version(self) -> None:
         """Tells the tape that `data` was written to directly, as a fused optimiser step does."""
-        self._version[0] += 1
+        _tape.writes.note(self.data)
 
     def _writes_recorded(self, *args: Any) -> bool:
         return _tape.mode.grad_enabled and (
@@ -217,7 +218,7 @@ class Tensor(TensorMethods):
             return self
         if self._edge is None and self._requires_grad:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-        if self._view_epoch is not None:
+        if self._viewed_at is not None:
             raise RuntimeError(
                 "[autograd] an in-place operation on a view would have to be recorded, which is unsupported; "
                 "change the base, as in base[index] = value"
@@ -225,12 +226,11 @@ class Tensor(TensorMethods):
         before = Tensor(self.data.copy(order="K"))
         before._requires_grad, before._edge = self._requires_grad, self._edge
         result = compute(before, *args)
-        self._store(result)
-        self._version[1] += 1
+        self._store(result, recorded=True)
         self._requires_grad, self._edge = result._requires_grad, result._edge
         return self
 
-    def _store(self, result: Any) -> None:
+    def _store(self, result: Any, recorded: bool = False) -> None:
         values = result.data if isinstance(result, Tensor) else np.asarray(result)
         if np.broadcast_shapes(values.shape, self.data.shape) != self.data.shape:
             raise ValueError(
@@ -239,7 +239,7 @@ class Tensor(TensorMethods):
         if not np.can_cast(values.dtype, self.data.dtype, "same_kind"):
             raise TypeError(f"result type {values.dtype} can't be cast to {self.data.dtype}")
         np.copyto(self.data, values, casting="same_kind")
-        self._version[0] += 1
+        _tape.writes.note(self.data, recorded)
 
     # ---- to and from the rest of Python
 
@@ -334,10 +334,9 @@ class Tensor(TensorMethods):
         result = type(self).__new__(type(self))
         memo[id(self)] = result
         for name, value in self.__dict__.items():
-            if name not in ("data", "grad", "_version", "_hooks", "_view_epoch"):
+            if name not in ("data", "grad", "_hooks", "_viewed_at"):
                 result.__dict__[name] = value
         result.data = self.data.copy(order="K")
-        result._version = [0, 0]
         if self.grad is not None:
             result.grad = self.grad.__deepcopy__(memo)
         return result
@@ -351,7 +350,6 @@ class Tensor(TensorMethods):
 def _rebuild(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
     tensor = kind.__new__(kind)
     tensor.data = data
-    tensor._version = [0, 0]
     tensor._requires_grad = requires_grad
     return tensor
 
