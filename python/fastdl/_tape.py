@@ -121,12 +121,12 @@ class Op:
         if writes.recorded:
             for arg in args:
                 if isinstance(arg, Tensor):
-                    writes.check_view(arg)
+                    writes.check_history(arg)
         ctx = cls()
         if not recording or not mode.grad_enabled:
             ctx.needs_input_grad = (False,) * len(args)
             result = cls.forward(ctx, *arrays)
-            return _wrap_constant(result, cls.view) if mixed else result
+            return _wrap_constant(result, arrays if cls.view else ()) if mixed else result
         ctx.needs_input_grad = needs
         result = cls.forward(ctx, *arrays)
         # numbered after forward, in which older nodes of the same graph may be made
@@ -136,15 +136,15 @@ class Op:
         if anomaly.enabled:
             ctx.trace = _forward_trace()
         if type(result) is tuple:
-            return ctx._wrap_many(result)
-        return ctx._wrap(result, 0)
+            return ctx._wrap_many(result, arrays)
+        return ctx._wrap(result, 0, arrays)
 
-    def _wrap(self, array: Array, index: int) -> Tensor:
+    def _wrap(self, array: Array, index: int, inputs: Sequence[Any]) -> Tensor:
         tensor = _new(Tensor)
         if type(array) is not np.ndarray and isinstance(array, np.generic):
             array = np.asarray(array)
         tensor.data = array
-        if self.view:
+        if self.view and _is_view(array, inputs):
             tensor._viewed_at = self.stamp
         if array.dtype.kind in "fV" and not (
             self._constant and any(array is other for other in self._constant)
@@ -153,23 +153,36 @@ class Op:
             tensor._edge = (self, index)
         return tensor
 
-    def _wrap_many(self, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
+    def _wrap_many(self, arrays: tuple[Array, ...], inputs: Sequence[Any]) -> tuple[Any, ...]:
         self.outputs = len(arrays)
         if self.materialize_grads:
             self._metadata = [None if array is None else (array.shape, array.dtype) for array in arrays]
         return tuple(
-            None if array is None else self._wrap(array, index) for index, array in enumerate(arrays)
+            None if array is None else self._wrap(array, index, inputs) for index, array in enumerate(arrays)
         )
 
 
-def _wrap_constant(result: Any, view: bool) -> Any:
+def _wrap_constant(result: Any, inputs: Sequence[Any]) -> Any:
     if type(result) is tuple:
-        return tuple(None if array is None else _wrap_constant(array, view) for array in result)
+        return tuple(None if array is None else _wrap_constant(array, inputs) for array in result)
     tensor = _new(Tensor)
     tensor.data = np.asarray(result) if isinstance(result, np.generic) else result
-    if view:
+    if inputs and _is_view(tensor.data, inputs):
         tensor._viewed_at = writes.now
     return tensor
+
+
+class _Entry:
+    """The changes in place of one array that owns its memory."""
+
+    __slots__ = ("count", "holder", "last", "rebased", "reference")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last = 0
+        self.rebased = -1  # when a change was last recorded
+        self.holder: Any = None  # the Tensor whose history has that change
+        self.reference: Any = None
 
 
 class Writes:
@@ -177,43 +190,54 @@ class Writes:
 
     def __init__(self) -> None:
         self.now = 0
-        self.recorded = False  # whether any change was ever recorded, so that views may be out of date
-        self._entries: dict[int, tuple[Any, int, int, int]] = {}
+        self.recorded = 0  # entries with a recorded change, by which other Tensors may be out of date
+        self._entries: dict[int, _Entry] = {}
         self._lock = threading.Lock()
 
-    def note(self, array: Array, recorded: bool = False) -> None:
-        """Counts an in-place change of `array`; one that is `recorded` makes older views stale."""
+    def note(self, array: Array, holder: Tensor | None = None) -> None:
+        """Counts an in-place change; a recorded one names the Tensor that has it in its history."""
         owner = _owner(array)
         key = id(owner)
         with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = _Entry()
+                entry.reference = weakref.ref(owner, lambda _: self._forget(key))
             self.now += 1
-            reference, count, _, rebased = self._entries.get(key, (None, 0, 0, -1))
-            if reference is None:
-                entries = self._entries
-                reference = weakref.ref(owner, lambda _: entries.pop(key, None))
-            if recorded:
-                self.recorded = True
-                rebased = self.now
-            self._entries[key] = (reference, count + 1, self.now, rebased)
+            entry.count += 1
+            entry.last = self.now
+            if holder is not None:
+                self.recorded += entry.rebased < 0
+                entry.rebased = self.now
+                entry.holder = weakref.ref(holder)
+
+    def _forget(self, key: int) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None and entry.rebased >= 0:
+            self.recorded -= 1
 
     def count(self, array: Array) -> int:
         entry = self._entries.get(id(_owner(array)))
-        return 0 if entry is None else entry[1]
+        return 0 if entry is None else entry.count
 
     def changed_since(self, array: Array, stamp: int) -> bool:
         entry = self._entries.get(id(_owner(array)))
-        return entry is not None and entry[2] > stamp
+        return entry is not None and entry.last > stamp
 
-    def check_view(self, tensor: Tensor) -> None:
-        """Raises RuntimeError for a view whose base has another history since it was taken."""
-        if tensor._viewed_at is None:
-            return
+    def check_history(self, tensor: Tensor) -> None:
+        """Raises RuntimeError where another Tensor has a recorded change of the memory in its history."""
         entry = self._entries.get(id(_owner(tensor.data)))
-        if entry is not None and entry[3] > tensor._viewed_at:
-            raise RuntimeError(
-                "[autograd] a view was used after its base was changed in place by a recorded operation, "
-                "which leaves the view without a gradient; take the view again after the change"
-            )
+        if (
+            entry is None
+            or entry.rebased < 0
+            or tensor._viewed_at >= entry.rebased
+            or entry.holder() is tensor
+        ):
+            return
+        raise RuntimeError(
+            "[autograd] a Tensor was used after a recorded operation changed its memory in place through "
+            "another Tensor, of which it is a view or the base; use that Tensor from there on, and views of it"
+        )
 
 
 def _owner(array: Array) -> Array:
@@ -223,6 +247,16 @@ def _owner(array: Array) -> Array:
 
 
 writes = Writes()
+
+
+def shares_memory(array: Array, other: Array) -> bool:
+    """Whether one is a view of the other, or both of a third."""
+    return _owner(array) is _owner(other)
+
+
+def _is_view(array: Array, inputs: Sequence[Any]) -> bool:
+    owner = _owner(array)
+    return any(isinstance(other, np.ndarray) and _owner(other) is owner for other in inputs)
 
 
 def _check_saved(node: Op) -> None:
@@ -308,9 +342,10 @@ class BackwardPass:
         for tensor, grad in roots:
             self.deliver(tensor._edge or tensor, grad)
         del roots
-        while self.heap:
-            node = heapq.heappop(self.heap)[1]
-            self.visit(node)
+        with np.errstate(all="ignore"):  # a NaN is for detect_anomaly to tell
+            while self.heap:
+                node = heapq.heappop(self.heap)[1]
+                self.visit(node)
         for leaf in list(self.hooked_leaves):
             grad = _finished(self.hooked_leaves.pop(leaf))
             grad = run_hooks(leaf._hooks or {}, grad)

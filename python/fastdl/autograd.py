@@ -115,7 +115,7 @@ def _root(output: Tensor, gradient: Any) -> tuple[Tensor, np.ndarray]:
     data = output.data
     if not output._requires_grad:
         raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-    _tape.writes.check_view(output)
+    _tape.writes.check_history(output)
     if gradient is None:
         if data.size != 1:
             raise RuntimeError(

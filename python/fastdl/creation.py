@@ -223,6 +223,8 @@ def randint(
     """Integers from `low` (0 where it is left out) up to and without `high`."""
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     if not low < high:
         raise ValueError(f"[randint] low, high: expected low < high, got {low} and {high}")
     drawn = (generator or random.default_generator).draw().integers(low, high, _size((size,)))

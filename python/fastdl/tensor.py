@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -61,7 +62,7 @@ class Tensor(TensorMethods):
     _requires_grad = False
     _edge: Any = None
     _hooks: dict[int, Callable] | None = None
-    _viewed_at: int | None = None  # for a view, when it was taken
+    _viewed_at = -1  # for a view, when it was taken
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.data = data.data if isinstance(data, Tensor) else np.asarray(data)
@@ -163,11 +164,13 @@ class Tensor(TensorMethods):
 
     def detach(self) -> Tensor:
         """The same memory, off the tape."""
-        return Tensor(self.data)
+        result = Tensor(self.data)
+        result._viewed_at = sys.maxsize  # it has no history that a recorded change could leave behind
+        return result
 
     def detach_(self) -> Tensor:
         """Takes this Tensor off the tape."""
-        if self._viewed_at is not None and self._edge is not None:
+        if self._viewed_at >= 0 and self._edge is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._edge = None
         self._requires_grad = False
@@ -209,6 +212,14 @@ class Tensor(TensorMethods):
             self._requires_grad or any(isinstance(arg, Tensor) and arg._requires_grad for arg in args)
         )
 
+    def _views_a_leaf(self) -> bool:
+        edge = self._edge
+        while type(edge) is tuple and edge[0].view:
+            edge = edge[0].edges[0]
+        return (
+            edge is not self._edge and isinstance(edge, Tensor) and _tape.shares_memory(edge.data, self.data)
+        )
+
     def _change(self, compute: Callable[..., Any], *args: Any) -> Tensor:
         """Puts ``compute(self, *args)`` in place of the values, and on the tape in place of the history."""
         if not self._writes_recorded(*args):
@@ -218,19 +229,19 @@ class Tensor(TensorMethods):
             return self
         if self._edge is None and self._requires_grad:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-        if self._viewed_at is not None:
+        _tape.writes.check_history(self)
+        if self._views_a_leaf():
             raise RuntimeError(
-                "[autograd] an in-place operation on a view would have to be recorded, which is unsupported; "
-                "change the base, as in base[index] = value"
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
             )
         before = Tensor(self.data.copy(order="K"))
         before._requires_grad, before._edge = self._requires_grad, self._edge
         result = compute(before, *args)
-        self._store(result, recorded=True)
+        self._store(result, holder=self)
         self._requires_grad, self._edge = result._requires_grad, result._edge
         return self
 
-    def _store(self, result: Any, recorded: bool = False) -> None:
+    def _store(self, result: Any, holder: Tensor | None = None) -> None:
         values = result.data if isinstance(result, Tensor) else np.asarray(result)
         if np.broadcast_shapes(values.shape, self.data.shape) != self.data.shape:
             raise ValueError(
@@ -239,7 +250,7 @@ class Tensor(TensorMethods):
         if not np.can_cast(values.dtype, self.data.dtype, "same_kind"):
             raise TypeError(f"result type {values.dtype} can't be cast to {self.data.dtype}")
         np.copyto(self.data, values, casting="same_kind")
-        _tape.writes.note(self.data, recorded)
+        _tape.writes.note(self.data, holder)
 
     # ---- to and from the rest of Python
 

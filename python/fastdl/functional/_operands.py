@@ -10,6 +10,8 @@ import numpy as np
 from fastdl._alloc import empty
 
 FLOAT32 = np.dtype(np.float32)
+silent: Any = np.errstate(all="ignore")
+"""A decorator for what may meet infinities, on which PyTorch does not warn either."""
 
 
 def _category(dtype: Any) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastdl._alloc import copy_like, into, out_for
 from fastdl.autograd import Op
-from fastdl.functional._operands import operands, spec, sum_to, to_float
+from fastdl.functional._operands import operands, silent, spec, sum_to, to_float
 
 
 class Add(Op):
@@ -61,6 +61,7 @@ class Mul(Op):
 
 class Div(Op):
     @staticmethod
+    @silent
     def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(other)
         x, y = operands(input, other)
@@ -82,6 +83,7 @@ class Div(Op):
 
 class Pow(Op):
     @staticmethod
+    @silent
     def forward(ctx: Any, input: Any, exponent: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(exponent)
         x, p = operands(input, exponent)
@@ -98,20 +100,20 @@ class Pow(Op):
         x, p, power = ctx.saved
         left, right = ctx.needs_input_grad
         by_base = by_exponent = None
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if left:
-                slope = into(np.power, x, into(np.subtract, p, np.ones_like(p)))
-                slope = np.where(p == 0, np.zeros((), x.dtype), into(np.multiply, slope, p))
-                by_base = sum_to(into(np.multiply, grad, slope), ctx.targets[0])
-            if right:
-                slope = into(np.multiply, power, into(np.log, x))
-                slope = np.where((x == 0) & (p >= 0), np.zeros((), x.dtype), slope)
-                by_exponent = sum_to(into(np.multiply, grad, slope), ctx.targets[1])
+        if left:
+            slope = into(np.power, x, into(np.subtract, p, np.ones_like(p)))
+            slope = np.where(p == 0, np.zeros((), x.dtype), into(np.multiply, slope, p))
+            by_base = sum_to(into(np.multiply, grad, slope), ctx.targets[0])
+        if right:
+            slope = into(np.multiply, power, into(np.log, x))
+            slope = np.where((x == 0) & (p >= 0), np.zeros((), x.dtype), slope)
+            by_exponent = sum_to(into(np.multiply, grad, slope), ctx.targets[1])
         return by_base, by_exponent
 
 
 class Remainder(Op):
     @staticmethod
+    @silent
     def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(other)
         x, y = operands(input, other)
@@ -347,6 +349,7 @@ class Ge(_Constant):
 
 class FloorDivide(Op):
     @staticmethod
+    @silent
     def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
         out = into(np.floor_divide, *operands(input, other))
         ctx.mark_non_differentiable(out)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastdl._alloc import copy_like, into
 from fastdl.autograd import Op
-from fastdl.functional._operands import to_float
+from fastdl.functional._operands import silent, to_float
 
 
 class _Unary(Op):
@@ -18,6 +18,7 @@ class _Unary(Op):
     from_output = False
 
     @staticmethod
+    @silent
     def forward(ctx: Any, input: np.ndarray) -> np.ndarray:
         x = to_float(input)
         y = into(ctx.function, x)

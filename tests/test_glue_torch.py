@@ -1,0 +1,143 @@
+"""The glue beside PyTorch: values, dtypes, gradients, memory formats."""
+
+import fastdl
+import numpy as np
+import pytest
+
+from tests.gradients import assert_close
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+CASES = {
+    "add_alpha": lambda m, x, y: m.add(x, y, alpha=2),
+    "sub_alpha": lambda m, x, y: m.sub(x, y, alpha=0.5),
+    "mul": lambda m, x, y: x * y,
+    "div": lambda m, x, y: x / y,
+    "remainder": lambda m, x, y: x % y,
+    "maximum": lambda m, x, y: m.maximum(x, y),
+    "maximum_ties": lambda m, x, y: m.maximum(x, x * 1),
+    "minimum": lambda m, x, y: m.minimum(x, y),
+    "where": lambda m, x, y: m.where(x > y, x, y * 2),
+    "clamp": lambda m, x, y: m.clamp(x, -0.5, 0.5),
+    "clamp_tensor": lambda m, x, y: m.clamp(x, min=y),
+    "exp": lambda m, x, y: m.exp(x),
+    "pow": lambda m, x, y: m.pow(x.abs(), y),
+    "rpow": lambda m, x, y: 2.0**x,
+    "abs": lambda m, x, y: (x * (x > 0)).abs(),
+    "tanh": lambda m, x, y: m.tanh(x),
+    "sigmoid": lambda m, x, y: m.sigmoid(x * 20),
+    "relu": lambda m, x, y: m.relu(x),
+    "softmax": lambda m, x, y: m.softmax(x, 1),
+    "log_softmax": lambda m, x, y: m.log_softmax(x, 0),
+    "sum": lambda m, x, y: x.sum((0, 2), keepdim=True),
+    "mean": lambda m, x, y: x.mean(-1),
+    "var": lambda m, x, y: x.var(1),
+    "var_uncorrected": lambda m, x, y: x.var((0, 1), correction=0),
+    "std": lambda m, x, y: m.std(x, 0, keepdim=True),
+    "amax": lambda m, x, y: m.relu(x).amax((0, 1)),
+    "amin": lambda m, x, y: m.relu(x).amin(2),
+    "max": lambda m, x, y: x.max(1).values,
+    "min": lambda m, x, y: m.min(x, 2, keepdim=True)[0],
+    "max_all": lambda m, x, y: x.max(),
+    "prod": lambda m, x, y: x.prod(1),
+    "norm": lambda m, x, y: x.norm(dim=1),
+    "logsumexp": lambda m, x, y: m.logsumexp(x, (0, 2)),
+    "cumsum": lambda m, x, y: m.cumsum(x, 1),
+    "flip_roll": lambda m, x, y: m.roll(m.flip(x, [0]), 1, 2),
+    "cat": lambda m, x, y: m.cat([x, y, x], 1),
+    "stack": lambda m, x, y: m.stack([x, y], -1),
+    "chunk": lambda m, x, y: m.cat(m.chunk(x, 3, 2)[::-1], 2),
+    "split": lambda m, x, y: m.split(x, [1, 2], 1)[1],
+    "repeat": lambda m, x, y: x.repeat(2, 1, 1, 2),
+    "repeat_interleave": lambda m, x, y: m.repeat_interleave(x, 2, 1),
+    "movedim": lambda m, x, y: m.movedim(x, 0, -1) * 2,
+    "unflatten": lambda m, x, y: x.flatten(1).unflatten(1, (2, -1)),
+    "index": lambda m, x, y: x[1:, ..., [0, 2, 2]],
+    "index_none": lambda m, x, y: x[None, 0, :, None],
+    "mask": lambda m, x, y: x[x > 0],
+    "tril": lambda m, x, y: m.tril(x) + m.triu(x, 1),
+    "sort": lambda m, x, y: m.sort(x, 1, descending=True)[0],
+    "topk": lambda m, x, y: m.topk(x, 2, -1).values,
+    "matmul": lambda m, x, y: m.matmul(x, y.mT),
+    "matmul_vector": lambda m, x, y: x @ y[0, 0],
+    "einsum": lambda m, x, y: m.einsum("abc,adc->abd", x, y),
+    "in_place": lambda m, x, y: (x * 1).mul_(y).add_(2).exp_(),
+    "outer": lambda m, x, y: m.outer(x[0, 0], y[0, 1]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_and_gradients(name, dtype):
+    function = CASES[name]
+    random = np.random.default_rng(len(name))
+    arrays = [random.uniform(-1, 1, (2, 3, 4)).astype(dtype) for _ in range(2)]
+    arrays[0][0, 0, 0] = 0.0
+    ours = [fastdl.tensor(array, requires_grad=True) for array in arrays]
+    theirs = [torch.tensor(array, requires_grad=True) for array in arrays]
+    found, expected = function(fastdl, *ours), function(torch, *theirs)
+    tolerance = f"same_formula_{dtype}"
+    assert str(expected.dtype) == f"torch.{found.dtype}"
+    assert_close(found.data, expected.detach().numpy(), tolerance)
+    weight = random.uniform(0.5, 1.5, found.shape).astype(dtype)
+    found.backward(fastdl.tensor(weight))
+    expected.backward(torch.tensor(weight))
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one.grad is None) == (other.grad is None)
+        if other.grad is not None:
+            assert_close(one.grad.data, other.grad.numpy(), tolerance)
+
+
+DTYPES = ["float32", "float64", "int64", "int32", "uint8", "bool"]
+
+
+@pytest.mark.parametrize("left", DTYPES)
+@pytest.mark.parametrize("right", [*DTYPES, 2, 2.5, True])
+@pytest.mark.parametrize("axes", [(1, 1), (1, 0), (0, 1)])
+def test_promotion(left, right, axes):
+    def operands(module, make):
+        x = make(np.ones((2,) * axes[0], left))
+        y = make(np.ones((2,) * axes[1], right)) if isinstance(right, str) else right
+        return [x * y, y * x, module.where(x > 0, x, y), x / y]
+
+    for found, expected in zip(operands(fastdl, fastdl.tensor), operands(torch, torch.tensor), strict=True):
+        assert f"torch.{found.dtype}" == str(expected.dtype)
+
+
+SHAPES = [
+    (2, 3, 4, 5), (2, 1, 4, 5), (2, 3, 1, 1), (1, 1, 1, 1), (2, 1, 1, 1), (1, 3, 4, 5), (2, 3, 1, 5),
+    (2, 3, 4, 1), (1, 3, 1, 1), (2, 1, 1, 5), (1, 1, 4, 1), (0, 3, 4, 5), (2, 3, 4),
+]  # fmt: skip
+LAYOUTS = {
+    "plain": lambda t: t,
+    "channels_last": lambda t: t.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
+    "transposed": lambda t: t.transpose(-1, -2),
+    "sliced": lambda t: t[..., :1],
+    "strided": lambda t: t.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)[:, :1],
+    "first": lambda t: t[:1],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_memory_formats(shape, layout):
+    from fastdl._memory_format import channels_last, suggest_memory_format
+
+    if len(shape) != 4 and layout in ("channels_last", "strided"):
+        layout = "plain"
+    expected = LAYOUTS[layout](torch.ones(shape))
+    storage = np.zeros(1, np.float32)
+    strides = [step * 4 for step in expected.stride()]
+    ours = fastdl.Tensor(np.lib.stride_tricks.as_strided(storage, tuple(expected.shape), strides))
+    assert ours.stride() == expected.stride()
+    assert ours.is_contiguous() == expected.is_contiguous()
+    found = ours.is_contiguous(memory_format=fastdl.channels_last)
+    assert found == expected.is_contiguous(memory_format=torch.channels_last)
+    told = torch._prims_common.suggest_memory_format(expected) == torch.channels_last
+    assert (suggest_memory_format(ours.data) is channels_last) == told
+
+
+def test_arrays_go_across():
+    x = fastdl.tensor([1.0, 2.0])
+    assert torch.from_dlpack(x).tolist() == [1.0, 2.0] and torch.tensor(np.asarray(x)).dtype == torch.float32
+    assert fastdl.from_dlpack(torch.arange(3)).tolist() == [0, 1, 2]
