@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "isa" in metafunc.fixturenames:
+        metafunc.parametrize("isa", _core.supported_isas(), indirect=True)
     if "device" not in metafunc.fixturenames:
         return
     devices = list(_core.supported_isas())
@@ -29,11 +31,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def simt_backend() -> str:
+def simt_backend(pytestconfig: pytest.Config) -> str:
     """The path of the CUDA kernels, compiled for the SIMT emulation."""
     if build.find_compiler() is None:
         pytest.skip("the SIMT emulation takes a C++ compiler, and there is none")
-    return str(build.build_backend())
+    return str(build.build_backend(pytestconfig.cache.mkdir("simt")))
 
 
 @pytest.fixture
@@ -44,7 +46,17 @@ def device(request: pytest.FixtureRequest):
         yield "simt"
         _core.use_host_backend("")
         return
+    yield from _forced(request.param)
+
+
+@pytest.fixture
+def isa(request: pytest.FixtureRequest):
+    """Runs the test on one ISA level of the CPU: for what only the CPU kernels have, such as threads."""
+    yield from _forced(request.param)
+
+
+def _forced(level: str):
     before = _core.active_isa()
-    fastdl.force_isa(request.param)
-    yield request.param
+    fastdl.force_isa(level)
+    yield level
     fastdl.force_isa(before)

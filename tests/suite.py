@@ -15,6 +15,7 @@ from tests.cases.case import Case
 
 Array = np.ndarray
 FLOATS = [np.float32, np.float64]
+EXACT = {np.float32: np.float64, np.float64: np.longdouble}
 
 
 def as_tuple(outputs: Any) -> tuple[Any, ...]:
@@ -61,12 +62,12 @@ def run_reference(reference: ModuleType, arrays: dict[str, Array], options: Any,
 
 
 def check_reference(op: Callable, reference: ModuleType, case: Case, dtype: Any) -> None:
-    """Values and gradients against the reference in float64, no further off than it is itself in `dtype`, twice."""
+    """Values and gradients against the reference in a wider type, no further off than it is itself in `dtype`, twice."""
     arrays = case.arrays(dtype)
     with np.errstate(all="ignore"):
         shapes = as_tuple(reference.forward(**arrays, **case.options))
         grads = draw_gradients(shapes, case, dtype)
-        exact, exact_grads = run_reference(reference, arrays, case.options, grads, np.float64)
+        exact, exact_grads = run_reference(reference, arrays, case.options, grads, EXACT[dtype])
         naive, naive_grads = run_reference(reference, arrays, case.options, grads, dtype)
     outputs, found = run_op(op, arrays, case.options, grads)
     assert len(outputs) == len(exact)

@@ -35,7 +35,7 @@ def test_layouts(case, device):
 
 
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, device):
+def test_threads(case, isa):
     suite.check_threads(F.conv2d, case, np.float32)
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simt import build
-from simt.schedule import SCHEDULES, scheduled
+
+from tests.simt import build
+from tests.simt.schedule import SCHEDULES, scheduled
 
 SELFTEST = build.SIMT / "selftest.cu"
 LAUNCH_FAILED = 2  # Status::launch_failed

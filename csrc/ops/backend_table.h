@@ -20,4 +20,4 @@ struct BackendTable : Backend {
 }  // namespace fastdl
 
 /// The one symbol that a backend in a shared library exports.
-extern "C" const fastdl::BackendTable* fastdl_backend();
+extern "C" __attribute__((visibility("default"))) const fastdl::BackendTable* fastdl_backend();

@@ -24,8 +24,8 @@ struct ConvolutionGeometry {
   std::int64_t stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w;
   std::int64_t groups;
 
-  std::int64_t input_channels() const { return C / groups; }   ///< of one group
-  std::int64_t output_channels() const { return K / groups; }  ///< of one group
+  FASTDL_HOST_DEVICE std::int64_t input_channels() const { return C / groups; }   ///< of one group
+  FASTDL_HOST_DEVICE std::int64_t output_channels() const { return K / groups; }  ///< of one group
   Shape x_shape() const { return {N, C, H, W}; }
   Shape weight_shape() const { return {K, C / groups, R, S}; }
   Shape y_shape() const { return {N, K, P, Q}; }

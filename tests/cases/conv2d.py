@@ -39,7 +39,7 @@ SIZES = [
         for k in (1, 5, 6, 7, 13, 14, 15, 29)
     ),
     case("deep", (2, 67, 6, 5), (9, 67, 2, 2)),  # more taps than one block of depth holds
-    case("many_rows", (1, 24, 12, 12), (130, 24, 3, 3)),
+    case("many_rows", (1, 8, 6, 6), (130, 8, 3, 3)),
 ]
 
 NETWORKS = [

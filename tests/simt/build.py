@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 SIMT = Path(__file__).resolve().parent
 ROOT = SIMT.parents[1]
@@ -44,6 +45,11 @@ def find_compiler() -> str | None:
 def backend_sources() -> list[Path]:
     """Every op's SIMT kernels. Tensor-core files (`*_cuda_tc.cu`) are nvcc's alone."""
     return sorted(CSRC.glob("ops/*/*_cuda.cu"))
+
+
+def build_backend(directory: Path, **options: Any) -> Path:
+    """The CUDA backend, every op that has kernels, for ``_core.use_host_backend``."""
+    return build_library([*backend_sources(), CSRC / "backends" / "cuda.cu"], directory, **options)
 
 
 def _run(command: Sequence[str | Path]) -> str:
