@@ -17,6 +17,9 @@ CLIPPED = {"rtol": 1e-5}
 # Rows of an orthogonal float32 matrix times gain 2: products of up to 36 terms after a QR in float32.
 ORTHOGONAL = {"rtol": 0, "atol": 100 * EPS32}
 
+# exp, log, tanh, sigmoid and their kin on the CPU: the library's promise, in units in the last place.
+ELEMENTARY_FUNCTION_ULP = 2
+
 
 # ---- ops against their references -----------------------------------------------------------------------------------
 

@@ -10,12 +10,16 @@
 #include "core/macros.h"
 
 #if defined(__x86_64__)
-// GCC's AVX-512 intrinsics start from a deliberately undefined vector, which -Wuninitialized takes for a
-// mistake.
+#if !defined(__clang__)
+// GCC's AVX-512 intrinsics start from a deliberately undefined vector, and are warned about.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#if !defined(__clang__)
 #pragma GCC diagnostic pop
+#endif
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif

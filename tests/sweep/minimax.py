@@ -18,7 +18,10 @@ Function = Callable[[mp.mpf], mp.mpf]
 def remez(target: Function, weight: Function, low: float, high: float, terms: int) -> list[mp.mpf]:
     """Coefficients, lowest first, that minimise max |weight * (polynomial - target)| on [low, high]."""
     count = 80 * terms + 1
-    grid = [(mp.mpf(low) + high) / 2 - (mp.mpf(high) - low) / 2 * mp.cos(mp.pi * i / count) for i in range(count + 1)]
+    grid = [
+        (mp.mpf(low) + high) / 2 - (mp.mpf(high) - low) / 2 * mp.cos(mp.pi * i / count)
+        for i in range(count + 1)
+    ]
     values = [(x, target(x), abs(weight(x))) for x in grid]
     nodes = [values[(count * (2 * i + 1)) // (2 * terms + 2)] for i in range(terms + 1)]
     for _ in range(60):
@@ -51,7 +54,9 @@ def rounded(x: mp.mpf, bits: int) -> mp.mpf:
         return +x
 
 
-def show(name: str, target: Function, weight: Function, low: float, high: float, terms: int, bits: int) -> None:
+def show(
+    name: str, target: Function, weight: Function, low: float, high: float, terms: int, bits: int
+) -> None:
     """Print the rounded coefficients and the relative error that they leave in the function."""
     coefficients = [rounded(c, bits) for c in remez(target, weight, low, high, terms)]
     points = [mp.mpf(low) + (mp.mpf(high) - low) * (i + mp.mpf("0.37")) / 2000 for i in range(2000)]
@@ -70,7 +75,9 @@ def main() -> None:
         print(f"{name}:")
         high = mp.floor(mp.log(2) * 2**high_bits) / 2**high_bits
         low = rounded(mp.log(2) - high, bits)
-        print(f"ln2: {float(high).hex()} + {float(low).hex()}; log2e: {float(rounded(1 / mp.log(2), bits)).hex()}")
+        print(
+            f"ln2: {float(high).hex()} + {float(low).hex()}; log2e: {float(rounded(1 / mp.log(2), bits)).hex()}"
+        )
         show(
             "exp(r) = 1 + r + r^2 / 2 + r^3 q(r), error relative to expm1",
             lambda r: (mp.expm1(r) - r - r**2 / 2) / r**3,

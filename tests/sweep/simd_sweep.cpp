@@ -1,12 +1,12 @@
 // Measures the functions of core/simd_math.h in units in the last place (ULP) against the C library in the
 // next wider type, and checks that a lane's result depends on that lane alone.
 //
-//   simd_sweep STRIDE    float: every STRIDE-th bit pattern (1: all 2^32) and the neighbourhoods of special
-//   points;
-//                        double: a fixed sample and the same neighbourhoods
+//   simd_sweep STRIDE [FUNCTION]
 //
-// Prints one line per function: type, name, maximum error in ULP, the input that has it, and how many results
-// are wrong in kind (NaN, infinity, sign of zero) or depend on their neighbours.
+// STRIDE: try every STRIDE-th float (1: all 2^32) and 10^8 / STRIDE doubles, beside the neighbourhoods of
+// special points. Prints one line per function: type, name, maximum error in ULP, the input that has it, and
+// how many results are wrong in kind (NaN, infinity, sign of zero) or depend on their neighbours. Exits with
+// 77 where the CPU lacks the level.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/simd_math.h"
+#include "cpu_check.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
@@ -221,7 +222,7 @@ std::vector<T> special_points() {
 
 template <class T>
 Result<T> sweep_neighbourhoods(const Function<T>& f) {
-  constexpr std::int64_t radius = 600;
+  constexpr std::int64_t radius = 200;
   const std::vector<T> points = special_points<T>();
   return sweep(f, static_cast<std::int64_t>(points.size()) * (2 * radius + 1), [&](std::int64_t i) {
     const auto offset = static_cast<typename Wider<T>::Bits>(i % (2 * radius + 1) - radius);
@@ -275,6 +276,7 @@ int run(std::int64_t stride, const char* only) {
 }  // namespace fastdl::FASTDL_ISA
 
 int main(int argc, char** argv) {
+  if (!cpu_runs_this_level()) return 77;
   const long long stride = argc > 1 ? std::atoll(argv[1]) : 0;
   if (stride < 1) {
     std::fprintf(stderr, "usage: %s STRIDE [FUNCTION]\n", argv[0]);
