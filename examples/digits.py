@@ -11,19 +11,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import fastdl
 import matplotlib
 import numpy as np
+from fastdl import nn, optim
+from fastdl.data import DataLoader, TensorDataset
+from fastdl.io import save_model
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
-import fastdl
-from fastdl import nn, optim
-from fastdl.data import DataLoader, TensorDataset
-from fastdl.io import save_model
-
 matplotlib.use("Agg")  # before pyplot: there may be no display
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 def load(seed: int) -> tuple[np.ndarray, ...]:
@@ -72,7 +71,9 @@ def train_epoch(model: nn.Module, loader: DataLoader, optimizer: optim.Optimizer
     return total / count
 
 
-def draw(path: Path, losses: list[float], images: np.ndarray, labels: np.ndarray, guesses: np.ndarray) -> None:
+def draw(
+    path: Path, losses: list[float], images: np.ndarray, labels: np.ndarray, guesses: np.ndarray
+) -> None:
     """The loss curve above the misclassified digits."""
     wrong = np.flatnonzero(guesses != labels)
     columns = max(6, len(wrong))

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import fastdl
+import pytest
 from fastdl import _core
+
 from tests.simt import build
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,7 +76,9 @@ def test_import_is_quick():
 
 
 def test_import_loads_no_framework():
-    code = "import sys, fastdl; print([m for m in ('torch', 'cupy', 'scipy', 'matplotlib') if m in sys.modules])"
+    code = (
+        "import sys, fastdl; print([m for m in ('torch', 'cupy', 'scipy', 'matplotlib') if m in sys.modules])"
+    )
     assert run_python(code).stdout.strip() == "[]"
 
 
