@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/cpu_count.h"
+#include "core/cpus.h"
 
 namespace fastdl {
 namespace {
@@ -38,11 +38,17 @@ inline void pause() {
 #endif
 }
 
+/// Waits for ready() at most `spins` pauses long; every now and then lets other threads have the CPU, if
+/// `polite`.
 template <class Ready>
-bool spin_until(int spins, Ready ready) {
-  for (int i = 0; i < spins; ++i) {
+bool spin_until(int spins, bool polite, Ready ready) {
+  for (int i = 1; i <= spins; ++i) {
     if (ready()) return true;
-    pause();
+    if (polite && i % 64 == 0) {
+      std::this_thread::yield();
+    } else {
+      pause();
+    }
   }
   return ready();
 }
@@ -97,9 +103,10 @@ class Pool {
   /// False, with nothing run, if the pool is busy.
   bool try_run(Job& job, int threads) {
     if (busy_.exchange(true, std::memory_order_acquire)) return false;
-    const int helpers = start_workers(threads - 1);
     // With more threads than CPUs, a spinning thread keeps the one it waits for from running.
-    spins_.store(threads <= cpus_ ? spins_before_sleep : 0, std::memory_order_relaxed);
+    one_cpu_each_ = threads <= cpus_;
+    spins_.store(one_cpu_each_ ? spins_before_sleep : 0, std::memory_order_relaxed);
+    const int helpers = start_workers(threads - 1);
     open(job, helpers);
     job.work();
     close();
@@ -112,6 +119,7 @@ class Pool {
     std::mutex mutex;
     std::condition_variable wake;
     std::atomic<bool> asleep{false};
+    std::thread::native_handle_type thread{};
   };
 
   /// The number of workers there are now, at most `wanted`: fewer if the system refuses more threads.
@@ -126,10 +134,13 @@ class Pool {
         auto worker = std::make_unique<Worker>();
         const auto index = static_cast<std::uint32_t>(workers_.size());
         workers_.reserve(workers_.size() + 1);
-        std::thread(&Pool::serve, this, std::ref(*worker), index, state_.load()).detach();
+        std::thread thread(&Pool::serve, this, std::ref(*worker), index, state_.load());
+        worker->thread = thread.native_handle();
+        if (one_cpu_each_) keep_off_this_cpu(worker->thread);
+        thread.detach();
         workers_.push_back(std::move(worker));
       }
-    } catch (const std::system_error&) {
+    } catch (const std::system_error&) {  // a limit on threads: fewer will do
     } catch (const std::bad_alloc&) {
     }
     pthread_sigmask(SIG_SETMASK, &previous, nullptr);
@@ -142,6 +153,7 @@ class Pool {
     for (int i = 0; i < helpers; ++i) {
       Worker& worker = *workers_[i];
       if (worker.asleep.load()) {
+        if (one_cpu_each_) keep_off_this_cpu(worker.thread);
         {
           const std::lock_guard lock(worker.mutex);
         }  // either it waits by now, or it has yet to look at state_
@@ -153,7 +165,7 @@ class Pool {
   void close() {
     state_.store(state_.load() & ~std::uint64_t{UINT32_MAX});
     const auto idle = [this] { return active_.load() == 0; };
-    if (spin_until(spins_.load(std::memory_order_relaxed), idle)) return;
+    if (spin_until(spins_.load(std::memory_order_relaxed), false, idle)) return;
     std::unique_lock lock(caller_mutex_);
     caller_asleep_.store(true);
     caller_wake_.wait(lock, idle);
@@ -184,7 +196,7 @@ class Pool {
       state = state_.load();
       return state != seen && static_cast<std::uint32_t>(state) > index;
     };
-    if (spin_until(spins_.load(std::memory_order_relaxed), wanted)) return state;
+    if (spin_until(spins_.load(std::memory_order_relaxed), true, wanted)) return state;
     std::unique_lock lock(self.mutex);
     self.asleep.store(true);
     self.wake.wait(lock, wanted);
@@ -195,6 +207,8 @@ class Pool {
   const int cpus_;
   std::vector<std::unique_ptr<Worker>> workers_;
   alignas(64) std::atomic<bool> busy_{false};
+  bool one_cpu_each_ =
+      true;  // of the thread that set busy_, as are workers_ and, while the job is closed, job_
   Job* job_ = nullptr;
   std::atomic<int> spins_{0};
   alignas(64) std::atomic<std::uint64_t> state_{0};

@@ -1,9 +1,9 @@
-#include "core/cpu_count.h"
+#include "core/cpus.h"
 
 #include <algorithm>
-#include <thread>
 
 #if defined(__linux__)
+#include <pthread.h>
 #include <sched.h>
 
 #include <cerrno>
@@ -92,6 +92,16 @@ int available_cpus() {
   return quota < cpus ? std::max(1, static_cast<int>(std::ceil(quota))) : cpus;
 #else
   return hardware_threads();
+#endif
+}
+
+void keep_off_this_cpu([[maybe_unused]] std::thread::native_handle_type thread) {
+#if defined(__linux__)
+  cpu_set_t cpus;
+  const int here = sched_getcpu();
+  if (here < 0 || sched_getaffinity(0, sizeof cpus, &cpus) != 0) return;
+  CPU_CLR(here, &cpus);
+  if (CPU_COUNT(&cpus) > 0) pthread_setaffinity_np(thread, sizeof cpus, &cpus);
 #endif
 }
 
