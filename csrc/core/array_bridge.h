@@ -6,6 +6,7 @@
 #include "core/allocator.h"
 #include "core/backend.h"
 #include "core/dtype.h"
+#include "core/gil.h"
 #include "core/shape.h"
 
 namespace fastdl {
@@ -76,7 +77,7 @@ void check_kernel(bool present, const Backend& backend, const char* op);
 /// Releases the GIL, gives `run` a workspace of `workspace_bytes`, and answers what it answers.
 template <class Run>
 Status run_kernel(std::size_t workspace_bytes, Run&& run) {
-  const py::gil_scoped_release released;
+  const GilRelease released;
   const Workspace workspace(workspace_bytes);
   Launch launch;
   launch.workspace = workspace.data();

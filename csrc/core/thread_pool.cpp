@@ -136,6 +136,9 @@ class Pool {
         workers_.reserve(workers_.size() + 1);
         std::thread thread(&Pool::serve, this, std::ref(*worker), index, state_.load());
         worker->thread = thread.native_handle();
+#if defined(__linux__)
+        pthread_setname_np(worker->thread, "fastdl");
+#endif
         if (one_cpu_each_) keep_off_this_cpu(worker->thread);
         thread.detach();
         workers_.push_back(std::move(worker));
@@ -173,9 +176,6 @@ class Pool {
   }
 
   void serve(Worker& self, std::uint32_t index, std::uint64_t seen) {
-#if defined(__linux__)
-    pthread_setname_np(pthread_self(), "fastdl");
-#endif
     for (;;) {
       seen = next_job(self, index, seen);
       active_.fetch_add(1);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastdl import _core
+from fastdl import _core, _threadpoolctl
+
+_threadpoolctl.register_when_imported()
 
 
 def set_num_threads(threads: int) -> None:

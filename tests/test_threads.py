@@ -1,0 +1,203 @@
+"""The thread pool: how many threads, who runs, and what fork, signals and exit do to it."""
+
+import os
+import threading
+
+import fastdl
+import numpy as np
+import pytest
+from fastdl.functional import conv2d
+
+from tests.processes import linux, output_of
+
+# A convolution with many chunks, and the names of this process's threads.
+PREPARE = """
+import os, signal, sys, threading, time
+import numpy as np, fastdl
+from fastdl.functional import conv2d
+rng = np.random.default_rng(0)
+x = rng.standard_normal((8, 8, 24, 24)).astype(np.float32)
+w = rng.standard_normal((16, 8, 3, 3)).astype(np.float32)
+def work():
+    return conv2d(x, w).tobytes()
+def workers():
+    tasks = [f"/proc/self/task/{task}/" for task in os.listdir("/proc/self/task")]
+    return [task for task in tasks if open(task + "comm").read() == "fastdl\\n"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def restore_num_threads():
+    before = fastdl.get_num_threads()
+    yield
+    fastdl.set_num_threads(before)
+
+
+def operands(seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((8, 8, 24, 24)).astype(np.float32)
+    return x, rng.standard_normal((16, 8, 3, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_set_num_threads(threads):
+    fastdl.set_num_threads(threads)
+    assert fastdl.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_set_num_threads_refuses_less_than_one(threads):
+    fastdl.set_num_threads(3)
+    with pytest.raises(ValueError, match=rf"\[set_num_threads\] threads: expected at least 1, got {threads}"):
+        fastdl.set_num_threads(threads)
+    assert fastdl.get_num_threads() == 3
+
+
+@pytest.mark.parametrize(("value", "threads"), [("1", 1), ("3", 3), ("5,2", 5), (" 4 ", 4), ("4 , 2", 4)])
+def test_omp_num_threads(value, threads):
+    assert output_of("import fastdl; print(fastdl.get_num_threads())", OMP_NUM_THREADS=value) == str(threads)
+
+
+@linux
+@pytest.mark.parametrize("value", ["", "0", "-2", "two", "3x", "99999999999999999999"])
+def test_omp_num_threads_that_is_no_number_of_threads_is_ignored(value):
+    count = "import fastdl; print(fastdl.get_num_threads())"
+    threads = int(output_of(count, OMP_NUM_THREADS=value))
+    assert threads == int(output_of(count))
+    assert 1 <= threads <= len(os.sched_getaffinity(0))
+
+
+@linux
+def test_affinity_limits_the_default():
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    assert output_of(code + "import fastdl; print(fastdl.get_num_threads())") == "1"
+
+
+def test_same_bits_for_any_number_of_threads():
+    x, w = operands()
+    results = []
+    for threads in (1, 2, 3, 5):
+        fastdl.set_num_threads(threads)
+        results.append(conv2d(x, w).tobytes())
+    assert all(result == results[0] for result in results)
+
+
+def test_python_threads_share_the_library():
+    fastdl.set_num_threads(3)
+    cases = [operands(seed) for seed in range(4)]
+    expected = [conv2d(*case).tobytes() for case in cases]
+    wrong = []
+
+    def run(index):
+        wrong.extend(index for _ in range(100) if conv2d(*cases[index]).tobytes() != expected[index])
+
+    callers = [threading.Thread(target=run, args=(index,)) for index in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(60)
+        assert not caller.is_alive()
+    assert wrong == []
+
+
+@linux
+def test_workers_start_when_they_are_needed():
+    code = """
+fastdl.set_num_threads(1)
+work()
+print(len(workers()))
+fastdl.set_num_threads(4)
+print(len(workers()))
+work()
+print(len(workers()))
+"""
+    assert output_of(PREPARE + code).split() == ["0", "0", "3"]
+
+
+@linux
+def test_signals_are_left_to_python():
+    code = """
+fastdl.set_num_threads(3)
+work()
+time.sleep(0.1)
+masks = [line for task in workers() for line in open(task + "status") if line.startswith("SigBlk")]
+for mask in masks:
+    blocked = int(mask.split()[1], 16)
+    print(*(blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGSEGV)))
+"""
+    assert output_of(PREPARE + code).splitlines() == ["1 1 0", "1 1 0"]
+
+
+FORK = """
+def fork_and_work(expected):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if work() == expected and len(workers()) == 2 else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+"""
+
+
+@linux
+def test_pool_works_on_both_sides_of_a_fork():
+    code = """
+fastdl.set_num_threads(3)
+expected = work()
+print(fork_and_work(expected), work() == expected, fork_and_work(expected))
+"""
+    assert output_of(PREPARE + FORK + code) == "0 True 0"
+
+
+@linux
+def test_fork_while_another_thread_is_in_the_pool():
+    code = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and later warn of such a fork
+fastdl.set_num_threads(3)
+expected = work()
+stop = threading.Event()
+def keep_busy():
+    while not stop.is_set():
+        work()
+busy = threading.Thread(target=keep_busy)
+busy.start()
+codes = {fork_and_work(expected) for _ in range(20)}
+stop.set()
+busy.join()
+print(codes)
+"""
+    assert output_of(PREPARE + FORK + code) == "{0}"
+
+
+def test_exit_while_a_daemon_thread_works():
+    code = """
+fastdl.set_num_threads(3)
+def forever():
+    while True:
+        work()
+threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.2)
+print("done")
+"""
+    assert output_of(PREPARE + code) == "done"
+
+
+def test_import_does_not_load_threadpoolctl():
+    assert output_of("import sys, fastdl; print('threadpoolctl' in sys.modules)") == "False"
+
+
+@pytest.mark.parametrize("first", ["fastdl, threadpoolctl", "threadpoolctl, fastdl"])
+def test_threadpoolctl_limits_the_pool(first):
+    pytest.importorskip("threadpoolctl", reason="threadpoolctl is not installed")
+    code = f"""
+import {first}
+fastdl.set_num_threads(3)
+with threadpoolctl.threadpool_limits(1):
+    print(fastdl.get_num_threads())
+print(fastdl.get_num_threads())
+with threadpoolctl.threadpool_limits(2, user_api="fastdl"):
+    print(fastdl.get_num_threads())
+versions = [info["version"] for info in threadpoolctl.threadpool_info() if info["user_api"] == "fastdl"]
+print(versions == [fastdl.__version__])
+"""
+    assert output_of(code).split("\n") == ["1", "3", "2", "True"]
