@@ -62,7 +62,7 @@ def run_reference(reference: ModuleType, arrays: dict[str, Array], options: Any,
 
 
 def check_reference(op: Callable, reference: ModuleType, case: Case, dtype: Any) -> None:
-    """Values and gradients against the reference in a wider type, no further off than it is itself in `dtype`, twice."""
+    """Values and gradients against the reference in a wider type: twice its own error in `dtype` at most."""
     arrays = case.arrays(dtype)
     with np.errstate(all="ignore"):
         shapes = as_tuple(reference.forward(**arrays, **case.options))

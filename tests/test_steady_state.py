@@ -50,26 +50,33 @@ def test_no_page_faults_in_twenty_warm_steps():
     assert int(done.stdout) <= 4  # the interpreter's own small objects may take a page
 
 
+class Training:
+    """A small model and its optimiser."""
+
+    def __init__(self) -> None:
+        self.model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 14 * 14, 4))
+        self.optimizer = optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9)
+        self.x = np.ones((4, 3, 16, 16), np.float32)
+
+    def step(self) -> None:
+        self.optimizer.zero_grad()
+        nn.functional.mse_loss(self.model(fastdl.tensor(self.x)), fastdl.zeros((4, 4))).backward()
+        self.optimizer.step()
+
+
 def test_memory_is_freed_without_the_garbage_collector():
-    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 14 * 14, 4))
-    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    x = np.ones((4, 3, 16, 16), np.float32)
-
-    def step():
-        optimizer.zero_grad()
-        nn.functional.mse_loss(model(fastdl.tensor(x)), fastdl.zeros((4, 4))).backward()
-        optimizer.step()
-
     gc.collect()
     gc.disable()
     try:
-        step()
-        step()
-        before = fastdl.memory_stats()["allocated_bytes"]
+        start = fastdl.memory_stats()["allocated_bytes"]
+        training = Training()
+        training.step()
+        training.step()
+        warm = fastdl.memory_stats()["allocated_bytes"]
         for _ in range(10):
-            step()
-        assert fastdl.memory_stats()["allocated_bytes"] == before
-        del model, optimizer, step
-        assert fastdl.memory_stats()["allocated_bytes"] < before
+            training.step()
+        assert fastdl.memory_stats()["allocated_bytes"] == warm > start
+        del training
+        assert fastdl.memory_stats()["allocated_bytes"] == start
     finally:
         gc.enable()
