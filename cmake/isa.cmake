@@ -4,11 +4,18 @@
 # fastdl_check_isa_objects(target), which fails the build on a weak symbol in a per-ISA object: the linker would pick one
 # copy for all levels, and an old CPU would run the newest one's instructions.
 
+option(FASTDL_LOWER_AVX512 "For tests on a CPU without AVX-512: run its 64-byte loops as AVX2 instructions" OFF)
+
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   set(FASTDL_ISAS baseline avx2 avx512)
   set(FASTDL_FLAGS_baseline -march=x86-64-v2)
-  set(FASTDL_FLAGS_avx2 -march=x86-64-v3)
-  set(FASTDL_FLAGS_avx512 -march=x86-64-v4 -mprefer-vector-width=512)
+  # No more than core/cpu_features.cpp asks the processor for.
+  set(FASTDL_FLAGS_avx2 -march=x86-64-v2 -mavx2 -mfma -mf16c)
+  if(FASTDL_LOWER_AVX512)
+    set(FASTDL_FLAGS_avx512 ${FASTDL_FLAGS_avx2})
+  else()
+    set(FASTDL_FLAGS_avx512 ${FASTDL_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+  endif()
   set(FASTDL_BYTES_baseline 16)
   set(FASTDL_BYTES_avx2 32)
   set(FASTDL_BYTES_avx512 64)
@@ -45,6 +52,10 @@ foreach(isa IN LISTS FASTDL_ISAS)
   string(TOUPPER ${isa} level)
   list(APPEND FASTDL_ISA_DEFINITIONS FASTDL_BUILD_${level}=1)
 endforeach()
+
+if(FASTDL_LOWER_AVX512)
+  list(APPEND FASTDL_ISA_DEFINITIONS FASTDL_LOWER_AVX512=1)
+endif()
 
 function(fastdl_check_isa_objects target)
   if(NOT CMAKE_NM OR FASTDL_SANITIZE)

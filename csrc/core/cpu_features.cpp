@@ -85,9 +85,13 @@ bool supported(Isa isa) {
     case Isa::avx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case Isa::avx512:
+#if FASTDL_LOWER_AVX512
+      return supported(Isa::avx2);
+#else
       return supported(Isa::avx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl");
+#endif
     case Isa::neon:
       return false;
 #elif defined(__aarch64__)
