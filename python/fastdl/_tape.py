@@ -57,6 +57,8 @@ class Op:
     """Whether an output may share memory with an input."""
     materialize_grads = False
     """Whether backward gets zeros in place of None."""
+    fresh = False
+    """Whether backward's results are new arrays, each referred to by nothing else: a leaf may keep them uncopied."""
 
     edges: Sequence[Edge] = ()
     needs_input_grad: Sequence[bool] = ()
@@ -275,43 +277,9 @@ def _forward_trace() -> str:
     return "".join(traceback.format_list(traceback.extract_stack(sys._getframe(2))))
 
 
-def _references(array: Array) -> tuple[int, int]:
-    """Reference counts of an array, and the greatest of those that own its memory."""
-    below = 0
-    base = getattr(array, "base", None)
-    while base is not None:
-        below = max(below, sys.getrefcount(base))
-        base = getattr(base, "base", None)
-    return sys.getrefcount(array), below
-
-
-def _exclusive(array: Array, like: Array) -> Array:
-    """`array` itself where nothing else refers to its memory, else a copy, laid out as `like`."""
-    own, below = _references(array)
-    if own <= _UNSHARED[0] and below <= _UNSHARED[1] and array.strides == like.strides:
-        base = getattr(array, "base", None)
-        if getattr(base, "nbytes", 0) <= array.nbytes and array.flags.writeable:
-            return array
-    return copy_like(array, like)
-
-
-def _count_unshared() -> tuple[int, int]:
-    """What `_references` says of an array that only the caller of `keep` holds; it varies by Python."""
-
-    def exclusive(array: Array) -> tuple[int, int]:
-        return _references(array)
-
-    def keep(array: Array) -> tuple[int, int]:
-        return exclusive(array)
-
-    def run() -> tuple[int, int]:
-        array = np.empty(2)[:1]
-        return keep(array)
-
-    return run()
-
-
-_UNSHARED = _count_unshared()
+def _owned(array: Array, fresh: bool, like: Array) -> Array:
+    """`array` itself where it is `fresh` and laid out as `like`, else a copy that is."""
+    return array if fresh and array.strides == like.strides else copy_like(array, like)
 
 
 class _Sum:
@@ -365,7 +333,7 @@ class BackwardPass:
             heapq.heappush(self.heap, (-node.sequence, node))
         slots[index] = _added(slots[index], grad)
 
-    def keep(self, leaf: Tensor, grad: Array) -> None:
+    def keep(self, leaf: Tensor, grad: Array, fresh: bool = False) -> None:
         if grad.shape != leaf.data.shape:
             raise RuntimeError(
                 f"[autograd] gradient: expected shape {leaf.data.shape} for a leaf Tensor, got {grad.shape}"
@@ -374,12 +342,12 @@ class BackwardPass:
             if leaf in self.captures:
                 held = self.captures[leaf]
                 self.captures[leaf] = (
-                    _exclusive(grad, leaf.data) if held is None else into(np.add, held, grad)
+                    _owned(grad, fresh, leaf.data) if held is None else into(np.add, held, grad)
                 )
             return
         held = leaf.grad
         if held is None:
-            leaf.grad = Tensor(_exclusive(grad, leaf.data))
+            leaf.grad = Tensor(_owned(grad, fresh, leaf.data))
         else:
             np.add(held.data, grad, out=held.data, casting="same_kind")
             writes.note(held.data)
@@ -434,9 +402,7 @@ class BackwardPass:
             if self.needed is not None and type(edge) is tuple and not self.wants(edge):
                 continue
             if type(edge) is not tuple and not edge._hooks:
-                self.keep(
-                    edge, grad
-                )  # called from here, so that _exclusive counts the same references as it calibrated
+                self.keep(edge, grad, node.fresh)
             else:
                 self.deliver(edge, grad)
 

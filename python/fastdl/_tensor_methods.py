@@ -272,7 +272,7 @@ class TensorMethods:
         for arg in args:
             if isinstance(arg, TensorMethods):
                 dtype = arg.data.dtype
-            elif isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda"):
+            elif str(arg).partition(":")[0] in ("cpu", "cuda"):
                 device = arg
             elif isinstance(arg, bool):
                 raise TypeError(f"[to] expected a dtype, a device or a Tensor, got {arg}")

@@ -11,6 +11,8 @@ from fastdl.functional._arguments import convolution_padding, pair
 
 
 class Conv2d(Op):
+    fresh = True
+
     @staticmethod
     def forward(ctx: Any, input: Any, weight: Any, bias: Any, *geometry: Any) -> Any:
         ctx.save(input, weight)

@@ -10,6 +10,8 @@ from fastdl.functional._arguments import loss_reduction
 
 
 class CrossEntropy(Op):
+    fresh = True
+
     @staticmethod
     def forward(ctx: Any, input: Any, target: Any, weight: Any, *options: Any) -> Any:
         loss, row_statistics, total_weight = _core.cross_entropy_forward(input, target, weight, *options)
