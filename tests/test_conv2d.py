@@ -101,6 +101,41 @@ def test_backward_on_arrays_gives_what_was_asked_for():
     assert grads[0] is None and grads[2] is None and grads[1].shape == W.shape
 
 
+@pytest.mark.parametrize("padding", [1, (2, 0), "same", "valid"])
+@pytest.mark.parametrize("mode", fastdl.nn.Conv2d.padding_modes)
+def test_padding_modes(mode, padding):
+    layer = fastdl.nn.Conv2d(3, 4, (4, 3), padding=padding, padding_mode=mode)
+    x = fastdl.tensor(X[:, :3] + np.arange(64, dtype=np.float32).reshape(8, 8))
+    before, after = {"same": ((1, 1), (2, 1)), "valid": ((0, 0), (0, 0))}.get(padding, (padding, padding))
+    before, after = np.broadcast_to(before, 2), np.broadcast_to(after, 2)
+    sides = (before[1], after[1], before[0], after[0])
+    padded = F.pad(x, sides, "constant" if mode == "zeros" else mode)
+    want = F.conv2d(padded, layer.weight, layer.bias)
+    np.testing.assert_array_equal(layer(x).detach().numpy(), want.detach().numpy())
+
+
+@pytest.mark.parametrize("padding", [1, (2, 0), "same", "valid"])
+@pytest.mark.parametrize("mode", fastdl.nn.Conv2d.padding_modes)
+def test_padding_modes_agree_with_torch(mode, padding):
+    torch = pytest.importorskip("torch")
+    options = {"padding": padding, "padding_mode": mode, "dtype": np.float64}
+    layer = fastdl.nn.Conv2d(3, 4, (5, 3), **options)
+    theirs = torch.nn.Conv2d(3, 4, (5, 3), **{**options, "dtype": torch.float64})
+    rng = np.random.default_rng(0)
+    with torch.no_grad():  # integers, so that both are exact
+        for mine, other in zip(layer.parameters(), theirs.parameters(), strict=True):
+            mine.data[...] = rng.integers(-3, 4, mine.shape)
+            other.copy_(torch.from_numpy(mine.data))
+    x = rng.integers(-3, 4, (2, 3, 8, 9)).astype(np.float64)
+    ours, other = fastdl.tensor(x, requires_grad=True), torch.from_numpy(x).requires_grad_()
+    out, want = layer(ours), theirs(other)
+    np.testing.assert_array_equal(out.detach().numpy(), want.detach().numpy())
+    out.sum().backward()
+    want.sum().backward()
+    np.testing.assert_array_equal(ours.grad.numpy(), other.grad.numpy())
+    np.testing.assert_array_equal(layer.weight.grad.numpy(), theirs.weight.grad.numpy())
+
+
 def test_layer_repr_and_parameters():
     layer = fastdl.nn.Conv2d(4, 6, 3, stride=2, padding=1, bias=False, padding_mode="reflect")
     assert repr(layer) == (

@@ -4,6 +4,7 @@
 
 #include "ops/conv2d/conv2d.h"
 #include "ops/cross_entropy/cross_entropy.h"
+#include "ops/pad/pad.h"
 
 namespace fastdl {
 

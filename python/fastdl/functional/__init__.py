@@ -2,10 +2,13 @@
 
 from fastdl.functional.conv2d import conv2d, conv2d_backward
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
+from fastdl.functional.pad import pad, pad_backward
 
 __all__ = [
     "conv2d",
     "conv2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "pad",
+    "pad_backward",
 ]

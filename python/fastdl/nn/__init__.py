@@ -6,9 +6,32 @@ from fastdl.nn.conv2d import Conv2d
 from fastdl.nn.cross_entropy import CrossEntropyLoss
 from fastdl.nn.flatten import Flatten, Identity, Unflatten
 from fastdl.nn.module import Module
+from fastdl.nn.pad import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from fastdl.nn.parameter import Parameter
 
 __all__ = [
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "Conv2d",
     "CrossEntropyLoss",
     "Flatten",
@@ -19,8 +42,17 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "Unflatten",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "functional",
     "init",
     "utils",

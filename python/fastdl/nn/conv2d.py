@@ -7,6 +7,7 @@ from typing import Any
 
 from fastdl.functional._arguments import convolution_padding
 from fastdl.functional.conv2d import conv2d
+from fastdl.functional.pad import pad
 from fastdl.nn._convolution import Convolution
 
 
@@ -55,7 +56,5 @@ class Conv2d(Convolution):
     def forward(self, input: Any) -> Any:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            from fastdl.functional import pad
-
             input, padding = pad(input, self._edges, mode=self.padding_mode), 0
         return conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
