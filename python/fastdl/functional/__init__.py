@@ -1,12 +1,15 @@
 """Functions on arrays and Tensors: arrays in, arrays out; with a Tensor among them, Tensors out."""
 
 from fastdl.functional.conv2d import conv2d, conv2d_backward
+from fastdl.functional.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
 from fastdl.functional.pad import pad, pad_backward
 
 __all__ = [
     "conv2d",
     "conv2d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "pad",

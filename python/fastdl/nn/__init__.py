@@ -3,6 +3,7 @@
 from fastdl.nn import functional, init, utils
 from fastdl.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from fastdl.nn.conv2d import Conv2d
+from fastdl.nn.conv_transpose2d import ConvTranspose2d
 from fastdl.nn.cross_entropy import CrossEntropyLoss
 from fastdl.nn.flatten import Flatten, Identity, Unflatten
 from fastdl.nn.module import Module
@@ -33,6 +34,7 @@ __all__ = [
     "ConstantPad2d",
     "ConstantPad3d",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "Flatten",
     "Identity",

@@ -17,6 +17,7 @@ class Convolution(Module):
     """What Conv2d and ConvTranspose2d have in common; `weight_shape` says where they differ."""
 
     op: str
+    padding: Any
     padding_modes: Sequence[str] = ("zeros",)
 
     def __init__(

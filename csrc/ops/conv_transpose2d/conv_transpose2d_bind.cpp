@@ -1,0 +1,80 @@
+#include <pybind11/stl.h>
+
+#include "backends/backends.h"
+#include "core/array_bridge.h"
+#include "ops/conv_transpose2d/conv_transpose2d.h"
+
+namespace fastdl::conv_transpose2d_bindings {
+namespace {
+
+constexpr const char* op = "conv_transpose2d";
+
+/// (C, H, W) is a batch of one.
+bool unbatched(const ArrayView& x) {
+  return x.shape().size() == 3;
+}
+Shape batched_shape(const ArrayView& x) {
+  return unbatched(x) ? with_batch(1, x.shape()) : x.shape();
+}
+
+py::array forward(py::handle x_object, py::handle weight_object, py::handle bias_object, Pair stride,
+                  Pair padding, Pair output_padding, std::int64_t groups, Pair dilation) {
+  const ArrayView x = input_array(op, "input", x_object);
+  const ArrayView weight = input_array(op, "weight", weight_object);
+  const ArrayView bias = optional_array(op, "bias", bias_object);
+  const ConvolutionGeometry g = conv_transpose2d_geometry(batched_shape(x), x.dtype(), weight.shape(),
+                                                          weight.dtype(), bias.shape_or_null(), bias.dtype(),
+                                                          stride, padding, output_padding, groups, dilation);
+  const BackendTable& backend = host_backend();
+  check_kernel(backend.conv_transpose2d.forward != nullptr, backend, op);
+  py::array y = new_array(unbatched(x) ? without_batch(g.x_shape()) : g.x_shape(), g.dtype);
+  const Status status =
+      run_kernel(backend.conv_transpose2d.forward_workspace_bytes(g), [&](const Launch& launch) {
+        return backend.conv_transpose2d.forward(launch, g, x.data(), weight.data(), bias.data(), data(y));
+      });
+  check_status(status, backend, op);
+  return y;
+}
+
+py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weight_object, Pair stride,
+                   Pair padding, Pair output_padding, std::int64_t groups, Pair dilation, bool needs_input,
+                   bool needs_weight, bool needs_bias) {
+  const ArrayView x = input_array(op, "input", x_object);
+  const ArrayView weight = input_array(op, "weight", weight_object);
+  const ConvolutionGeometry g =
+      conv_transpose2d_geometry(batched_shape(x), x.dtype(), weight.shape(), weight.dtype(), nullptr,
+                                x.dtype(), stride, padding, output_padding, groups, dilation);
+  const ArrayView grad_y = gradient_array(op, "grad_output", grad_object,
+                                          unbatched(x) ? without_batch(g.x_shape()) : g.x_shape(), g.dtype);
+  const BackendTable& backend = host_backend();
+  check_kernel(backend.conv_transpose2d.backward_input != nullptr, backend, op);
+  py::object grad_x = new_array_if(needs_input, x.shape(), g.dtype);
+  py::object grad_weight = new_array_if(needs_weight, g.weight_shape(), g.dtype);
+  py::object grad_bias = new_array_if(needs_bias, Shape{g.C}, g.dtype);
+  const auto run = [&](const py::object& output, std::size_t (*workspace_bytes)(const ConvolutionGeometry&),
+                       auto kernel) {
+    if (!output.is_none())
+      check_status(run_kernel(workspace_bytes ? workspace_bytes(g) : 0, kernel), backend, op);
+  };
+  run(grad_x, backend.conv_transpose2d.backward_input_workspace_bytes, [&](const Launch& launch) {
+    return backend.conv_transpose2d.backward_input(launch, g, grad_y.data(), weight.data(), data(grad_x));
+  });
+  run(grad_weight, backend.conv_transpose2d.backward_weight_workspace_bytes, [&](const Launch& launch) {
+    return backend.conv_transpose2d.backward_weight(launch, g, grad_y.data(), x.data(), data(grad_weight));
+  });
+  run(grad_bias, nullptr, [&](const Launch& launch) {
+    return backend.conv_transpose2d.backward_bias(launch, g, grad_y.data(), data(grad_bias));
+  });
+  return py::make_tuple(grad_x, grad_weight, grad_bias);
+}
+
+}  // namespace
+}  // namespace fastdl::conv_transpose2d_bindings
+
+namespace fastdl {
+void bind_conv_transpose2d(py::module_& module) {
+  using namespace conv_transpose2d_bindings;
+  module.def("conv_transpose2d_forward", &forward);
+  module.def("conv_transpose2d_backward", &backward);
+}
+}  // namespace fastdl
