@@ -1,5 +1,9 @@
 #include "core/array_bridge.h"
 
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <numeric>
 #include <string>
 
 #include "core/check.h"
@@ -42,6 +46,15 @@ py::array as_array(const char* op, const char* argument, py::handle object) {
   refuse(op, argument, "an array", type_name(object));
 }
 
+py::array writeable_array(const char* op, const char* argument, py::handle object) {
+  if (!py::isinstance<py::array>(object))
+    refuse(op, argument, "a NumPy array to change in place", type_name(object));
+  auto array = py::reinterpret_borrow<py::array>(object);
+  if (!array.writeable())
+    throw ValueError(concat("[", op, "] ", argument, ": expected a writeable array, got a read-only one"));
+  return array;
+}
+
 DType dtype_of(const char* op, const char* argument, const py::array& array) {
   const py::dtype dtype = array.dtype();
   if (dtype.byteorder() == '>')
@@ -70,14 +83,71 @@ Shape shape_of(const py::array& array) {
   return shape;
 }
 
-bool dense(const py::array& array) {
-  constexpr int wanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
-  return (array.flags() & wanted) == wanted;
+bool aligned(const py::array& array) {
+  return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+}
+
+bool c_contiguous(const py::array& array) {
+  return aligned(array) && (array.flags() & py::array::c_style) != 0;
+}
+
+Shape strides_of(const py::array& array) {
+  Shape strides;
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) strides.push_back(array.strides(i));
+  return strides;
+}
+
+/// The strides that make a block of `array`'s elements with the axes in the order that they have now.
+/// Elements that are repeated (stride 0) leave no order: C order then.
+Shape dense_strides(const py::array& array) {
+  const int ndim = static_cast<int>(array.ndim());
+  std::array<int, Shape::max_dims> order;  // of the axes, the outermost in memory first
+  std::iota(order.begin(), order.end(), 0);
+  bool repeated = false;
+  for (int i = 0; i < ndim; ++i) repeated |= array.strides(i) == 0 && array.shape(i) > 1;
+  if (!repeated)
+    std::stable_sort(order.begin(), order.begin() + ndim,
+                     [&](int a, int b) { return std::abs(array.strides(a)) > std::abs(array.strides(b)); });
+  Shape strides = shape_of(array);
+  std::int64_t stride = array.itemsize();
+  for (int i = ndim - 1; i >= 0; --i) {
+    strides[order[i]] = stride;
+    stride *= std::max<std::int64_t>(array.shape(order[i]), 1);
+  }
+  return strides;
+}
+
+/// Whether the strides say the same: those of axes with a single element say nothing.
+bool same_layout(const py::array& array, const Shape& strides) {
+  for (int i = 0; i < strides.size(); ++i)
+    if (array.shape(i) != 1 && array.strides(i) != strides[i]) return false;
+  return true;
+}
+
+py::array new_array(const Shape& shape, const Shape* strides, DType dtype) {
+  static constexpr const char* formats[] = {"f4", "f8", "i8", "?", "u1", "i4"};
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(shape.numel(), static_cast<std::int64_t>(item_size(dtype)), &bytes))
+    throw OutOfMemory(concat("an array of shape ", shape, " does not fit into the address space"));
+  void* memory = allocate(static_cast<std::size_t>(bytes));
+  const py::capsule owner(memory, [](void* block) { deallocate(block); });
+  std::vector<py::ssize_t> byte_strides;
+  if (strides != nullptr) byte_strides.assign(strides->begin(), strides->end());
+  return py::array(py::dtype(formats[static_cast<int>(dtype)]),
+                   std::vector<py::ssize_t>(shape.begin(), shape.end()), byte_strides, memory, owner);
+}
+
+DenseView copied(const py::array& array, DType dtype, const Shape& strides) {
+  const Shape shape = shape_of(array);
+  py::array copy = new_array(shape, &strides, dtype);
+  numpy("copyto")(copy, array);
+  void* elements = copy.mutable_data();
+  return DenseView(std::move(copy), elements, dtype, shape, strides);
 }
 
 ArrayView view_of(py::array array, DType dtype) {
   const Shape shape = shape_of(array);
-  if (!dense(array)) {
+  if (!c_contiguous(array)) {
     py::array copy = new_array(shape, dtype);
     numpy("copyto")(copy, array);
     array = std::move(copy);
@@ -96,6 +166,30 @@ ArrayView input_array(const char* op, const char* argument, py::handle object) {
 
 ArrayView optional_array(const char* op, const char* argument, py::handle object) {
   return object.is_none() ? ArrayView() : input_array(op, argument, object);
+}
+
+DenseView dense_array(const char* op, const char* argument, py::handle object) {
+  py::array array = as_array(op, argument, object);
+  const DType dtype = dtype_of(op, argument, array);
+  const Shape shape = shape_of(array);
+  if (!c_contiguous(array)) {
+    const Shape strides = dense_strides(array);
+    if (!aligned(array) || !same_layout(array, strides)) return copied(array, dtype, strides);
+  }
+  const Shape strides = strides_of(array);
+  void* elements = const_cast<void*>(array.data());
+  return DenseView(std::move(array), elements, dtype, shape, strides);
+}
+
+DenseView dense_array_like(const char* op, const char* argument, py::handle object, const DenseView& like) {
+  py::array array = as_array(op, argument, object);
+  const DType dtype = dtype_of(op, argument, array);
+  check_same_dtype(op, argument, dtype, like.dtype());
+  if (!(shape_of(array) == like.shape()))
+    throw ValueError(concat("[", op, "] ", argument, ": expected ", like.shape(), ", got ", shape_of(array)));
+  if (!aligned(array) || !same_layout(array, like.strides())) return copied(array, dtype, like.strides());
+  void* elements = const_cast<void*>(array.data());
+  return DenseView(std::move(array), elements, dtype, like.shape(), like.strides());
 }
 
 ArrayView index_array(const char* op, const char* argument, py::handle object) {
@@ -123,32 +217,36 @@ ArrayView gradient_array(const char* op, const char* argument, py::handle object
 }
 
 ArrayView inout_array(const char* op, const char* argument, py::handle object) {
-  if (!py::isinstance<py::array>(object))
-    refuse(op, argument, "a NumPy array to change in place", type_name(object));
-  const auto array = py::reinterpret_borrow<py::array>(object);
+  const py::array array = writeable_array(op, argument, object);
   const DType dtype = dtype_of(op, argument, array);
-  if (!array.writeable())
-    throw ValueError(concat("[", op, "] ", argument, ": expected a writeable array, got a read-only one"));
-  if (!dense(array))
+  if (!c_contiguous(array))
     throw ValueError(
         concat("[", op, "] ", argument, ": expected a C-contiguous aligned array, got one that is not"));
   return view_of(array, dtype);
 }
 
 py::array new_array(const Shape& shape, DType dtype) {
-  static constexpr const char* formats[] = {"f4", "f8", "i8", "?", "u1", "i4"};
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(shape.numel(), static_cast<std::int64_t>(item_size(dtype)), &bytes))
-    throw OutOfMemory(concat("an array of shape ", shape, " does not fit into the address space"));
-  void* memory = allocate(static_cast<std::size_t>(bytes));
-  const py::capsule owner(memory, [](void* block) { deallocate(block); });
-  return py::array(py::dtype(formats[static_cast<int>(dtype)]),
-                   std::vector<py::ssize_t>(shape.begin(), shape.end()), memory, owner);
+  return new_array(shape, nullptr, dtype);
+}
+
+py::array new_array_like(const DenseView& like) {
+  return new_array(like.shape(), &like.strides(), like.dtype());
 }
 
 py::object new_array_if(bool wanted, const Shape& shape, DType dtype) {
   if (!wanted) return py::none();
   return new_array(shape, dtype);
+}
+
+ElementwiseResult::ElementwiseResult(const char* op, const char* argument, py::handle operand,
+                                     const DenseView& view, bool in_place)
+    : view_(view),
+      array_(in_place ? writeable_array(op, argument, operand) : new_array_like(view)),
+      data_(in_place ? view.data() : array_.mutable_data()) {}
+
+py::array ElementwiseResult::finish() const {
+  if (array_.data() != data_) numpy("copyto")(array_, view_.owner());
+  return array_;
 }
 
 void check_status(const Status& status, const Backend& backend, const char* op, const char* argument,

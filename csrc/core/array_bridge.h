@@ -23,6 +23,7 @@ class ArrayView {
 
   explicit operator bool() const { return static_cast<bool>(owner_); }
   void* data() const { return data_; }
+  const py::object& owner() const { return owner_; }
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
   /// Null where the view stands for an argument that was not given.
@@ -35,6 +36,20 @@ class ArrayView {
   Shape shape_;
 };
 
+/// An aligned view of an array whose elements fill one block of memory, with the axes in any order there: C
+/// order, channels_last, transposed. Elementwise ops go through the block from end to end.
+class DenseView : public ArrayView {
+ public:
+  DenseView(py::object owner, void* data, DType dtype, const Shape& shape, const Shape& strides)
+      : ArrayView(std::move(owner), data, dtype, shape), strides_(strides) {}
+
+  /// In bytes.
+  const Shape& strides() const { return strides_; }
+
+ private:
+  Shape strides_;
+};
+
 /// An operand to read: a NumPy array, or an object with __array_interface__ or CPU DLPack. TypeError for
 /// byte-swapped, object and other unknown dtypes and for objects that are no arrays; ValueError for arrays on
 /// another device.
@@ -42,6 +57,13 @@ ArrayView input_array(const char* op, const char* argument, py::handle object);
 
 /// The same, or an empty view for None.
 ArrayView optional_array(const char* op, const char* argument, py::handle object);
+
+/// An operand of an elementwise op. Where its elements do not fill one block of memory, the view is of a copy
+/// with the axes in the same order.
+DenseView dense_array(const char* op, const char* argument, py::handle object);
+
+/// An operand that must have the shape and dtype of `like`, and its order in memory: a copy where it has not.
+DenseView dense_array_like(const char* op, const char* argument, py::handle object, const DenseView& like);
 
 /// Integers of any width, as int64.
 ArrayView index_array(const char* op, const char* argument, py::handle object);
@@ -61,6 +83,28 @@ py::array new_array(const Shape& shape, DType dtype);
 
 /// The same where `wanted`, else None: for gradients that nobody asked for.
 py::object new_array_if(bool wanted, const Shape& shape, DType dtype);
+
+/// A new uninitialised array with the shape, dtype and strides of `like`.
+py::array new_array_like(const DenseView& like);
+
+/// Where an elementwise op puts its result: into a new array laid out as its operand, or over the operand.
+class ElementwiseResult {
+ public:
+  /// `view` is dense_array's of `operand`, and must outlive this. Over the operand: TypeError unless that is
+  /// a NumPy array, ValueError where it is read-only.
+  ElementwiseResult(const char* op, const char* argument, py::handle operand, const DenseView& view,
+                    bool in_place);
+
+  void* data() const { return data_; }
+
+  /// The result, once the kernel has run; copies it to an operand that is no block of memory.
+  py::array finish() const;
+
+ private:
+  const DenseView& view_;
+  py::array array_;
+  void* data_;
+};
 
 /// Where an output's elements are; null for None.
 inline void* data(const py::object& array) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "ops/activation/activation.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/conv_transpose2d/conv_transpose2d.h"
 #include "ops/cross_entropy/cross_entropy.h"

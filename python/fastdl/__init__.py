@@ -40,7 +40,8 @@ from fastdl.creation import (
     zeros,
     zeros_like,
 )
-from fastdl.functional._activation_glue import log_softmax, relu, sigmoid, softmax, tanh
+from fastdl.functional._activation_glue import log_softmax, softmax
+from fastdl.functional.activation import relu, sigmoid, tanh
 from fastdl.functional.elementwise import (
     add,
     bitwise_and,

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdl._memory_format import MemoryFormat, preserve_format
-from fastdl.functional import _activation_glue, elementwise, indexing, linalg, reduction, shape, unary
+from fastdl.functional import (
+    _activation_glue,
+    activation,
+    elementwise,
+    indexing,
+    linalg,
+    reduction,
+    shape,
+    unary,
+)
 
 if TYPE_CHECKING:
     pass
@@ -137,7 +146,9 @@ class TensorMethods:
     exp_ = _in_place(unary.exp)
     sqrt_ = _in_place(unary.sqrt)
     neg_ = _in_place(unary.neg)
-    relu_ = _in_place(_activation_glue.relu)
+    relu_ = activation.relu_
+    sigmoid_ = activation.sigmoid_
+    tanh_ = activation.tanh_
     scatter_add_ = _in_place(indexing.scatter_add)
     zero_ = _in_place(_zeroed)
     fill_ = _in_place(_filled)
@@ -178,9 +189,9 @@ class TensorMethods:
     round = unary.round
     trunc = unary.trunc
     square = unary.square
-    tanh = _activation_glue.tanh
-    sigmoid = _activation_glue.sigmoid
-    relu = _activation_glue.relu
+    tanh = activation.tanh
+    sigmoid = activation.sigmoid
+    relu = activation.relu
     softmax = _activation_glue.softmax
     log_softmax = _activation_glue.log_softmax
 

@@ -227,6 +227,33 @@ class Tensor(TensorMethods):
                 result = compute(self, *args)
             self._store(result)
             return self
+        self._check_recorded_write()
+        before = Tensor(self.data.copy(order="K"))
+        before._requires_grad, before._edge = self._requires_grad, self._edge
+        result = compute(before, *args)
+        self._store(result, holder=self)
+        self._requires_grad, self._edge = result._requires_grad, result._edge
+        return self
+
+    def _overwrite(self, op: type[_tape.Op], *args: Any) -> Tensor:
+        """`_change` by an op whose forward writes its result over its first argument."""
+        if not self._writes_recorded(*args):
+            with no_grad():
+                op.apply(self, *args)
+            _tape.writes.note(self.data)
+            return self
+        self._check_recorded_write()
+        before: Any = Tensor(self.data)
+        before._requires_grad, before._edge = self._requires_grad, self._edge
+        before._viewed_at = _tape.writes.now
+        result = op.apply(before, *args)
+        _tape.writes.note(self.data, self)
+        if result._edge is not None:
+            result._edge[0].stamp = _tape.writes.now  # what it saved of this memory is its own output
+        self._requires_grad, self._edge = result._requires_grad, result._edge
+        return self
+
+    def _check_recorded_write(self) -> None:
         if self._edge is None and self._requires_grad:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         _tape.writes.check_history(self)
@@ -234,12 +261,6 @@ class Tensor(TensorMethods):
             raise RuntimeError(
                 "a view of a leaf Variable that requires grad is being used in an in-place operation."
             )
-        before = Tensor(self.data.copy(order="K"))
-        before._requires_grad, before._edge = self._requires_grad, self._edge
-        result = compute(before, *args)
-        self._store(result, holder=self)
-        self._requires_grad, self._edge = result._requires_grad, result._edge
-        return self
 
     def _store(self, result: Any, holder: Tensor | None = None) -> None:
         values = result.data if isinstance(result, Tensor) else np.asarray(result)

@@ -1,5 +1,17 @@
 """Functions on arrays and Tensors: arrays in, arrays out; with a Tensor among them, Tensors out."""
 
+from fastdl.functional.activation import (
+    leaky_relu,
+    leaky_relu_,
+    leaky_relu_backward,
+    relu,
+    relu_,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
 from fastdl.functional.conv2d import conv2d, conv2d_backward
 from fastdl.functional.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
@@ -12,6 +24,16 @@ __all__ = [
     "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "leaky_relu",
+    "leaky_relu_",
+    "leaky_relu_backward",
     "pad",
     "pad_backward",
+    "relu",
+    "relu_",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
 ]

@@ -1,6 +1,7 @@
 """Layers: modules that own parameters and call `fastdl.functional`."""
 
 from fastdl.nn import functional, init, utils
+from fastdl.nn.activation import LeakyReLU, ReLU, Sigmoid, Tanh
 from fastdl.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from fastdl.nn.conv2d import Conv2d
 from fastdl.nn.conv_transpose2d import ConvTranspose2d
@@ -38,12 +39,14 @@ __all__ = [
     "CrossEntropyLoss",
     "Flatten",
     "Identity",
+    "LeakyReLU",
     "Module",
     "ModuleDict",
     "ModuleList",
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "ReLU",
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReflectionPad3d",
@@ -51,6 +54,8 @@ __all__ = [
     "ReplicationPad2d",
     "ReplicationPad3d",
     "Sequential",
+    "Sigmoid",
+    "Tanh",
     "Unflatten",
     "ZeroPad1d",
     "ZeroPad2d",
