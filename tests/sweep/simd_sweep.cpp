@@ -51,15 +51,18 @@ typename Wider<T>::Bits to_bits(T x) {
   return bits;
 }
 
-// |y - reference| in units of the spacing of T at the reference; infinity where they differ in kind.
+// |y - reference| in units of the spacing of T at the reference, or 0 where y is the reference rounded (at
+// most half a unit off); infinity where they differ in kind.
 template <class T>
 double ulp_error(T y, typename Wider<T>::type reference) {
   using Wide = typename Wider<T>::type;
   using Limits = std::numeric_limits<T>;
   constexpr double wrong = std::numeric_limits<double>::infinity();
+  const T nearest = static_cast<T>(reference);
+  if (y == nearest && std::signbit(y) == std::signbit(nearest)) return 0;
   if (std::isnan(reference) || std::isnan(y)) return std::isnan(reference) && std::isnan(y) ? 0 : wrong;
-  if (std::isinf(reference)) return y == static_cast<T>(reference) ? 0 : wrong;
-  if (reference == 0) return y == 0 && std::signbit(y) == std::signbit(reference) ? 0 : wrong;
+  if (std::isinf(reference)) return wrong;
+  if (reference == 0) return wrong;
   const Wide beyond = std::ldexp(Wide(1), Limits::max_exponent);  // stands for a result that overflowed
   const Wide limited = std::clamp(reference, -beyond, beyond);
   const Wide value = std::isinf(y) ? std::copysign(beyond, Wide(y)) : Wide(y);
