@@ -13,7 +13,7 @@ def register(threadpoolctl: ModuleType) -> None:
     if not hasattr(threadpoolctl, "register"):  # before version 3.2
         return
 
-    class Controller(threadpoolctl.LibController):  # type: ignore[misc, name-defined]
+    class Controller(threadpoolctl.LibController):  # type: ignore[name-defined]
         user_api = "fastdl"
         internal_api = "fastdl"
         filename_prefixes = ("_core",)
@@ -57,4 +57,4 @@ def register_when_imported() -> None:
     if "threadpoolctl" in sys.modules:
         register(sys.modules["threadpoolctl"])
     else:
-        sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder())
