@@ -59,17 +59,16 @@ class Job {
   Job(std::int64_t chunks, void (*body)(void*, std::int64_t), void* context)
       : chunks_(chunks), body_(body), context_(context) {}
 
-  /// Claims and runs chunks until none is left.
-  void work() {
-    for (std::int64_t chunk; (chunk = next_.fetch_add(1, std::memory_order_relaxed)) < chunks_;) {
-      try {
-        body_(context_, chunk);
-      } catch (...) {
-        const std::lock_guard lock(failure_mutex_);
-        if (!failure_ || chunk < failed_chunk_) {
-          failure_ = std::current_exception();
-          failed_chunk_ = chunk;
-        }
+  std::int64_t chunks() const { return chunks_; }
+
+  void run(std::int64_t chunk) {
+    try {
+      body_(context_, chunk);
+    } catch (...) {
+      const std::lock_guard lock(failure_mutex_);
+      if (!failure_ || chunk < failed_chunk_) {
+        failure_ = std::current_exception();
+        failed_chunk_ = chunk;
       }
     }
   }
@@ -82,7 +81,6 @@ class Job {
   const std::int64_t chunks_;
   void (*const body_)(void*, std::int64_t);
   void* const context_;
-  std::atomic<std::int64_t> next_{0};
   std::mutex failure_mutex_;
   std::exception_ptr failure_;
   std::int64_t failed_chunk_ = 0;
@@ -106,9 +104,8 @@ class Pool {
     // With more threads than CPUs, a spinning thread keeps the one it waits for from running.
     one_cpu_each_ = threads <= cpus_;
     spins_.store(one_cpu_each_ ? spins_before_sleep : 0, std::memory_order_relaxed);
-    const int helpers = start_workers(threads - 1);
-    open(job, helpers);
-    job.work();
+    open(job, start_workers(threads - 1));
+    work(0);
     close();
     busy_.store(false, std::memory_order_release);
     return true;
@@ -122,6 +119,11 @@ class Pool {
     std::thread::native_handle_type thread{};
   };
 
+  /// The next chunk of one thread's share of a job.
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next{0};
+  };
+
   /// The number of workers there are now, at most `wanted`: fewer if the system refuses more threads.
   int start_workers(int wanted) {
     if (static_cast<int>(workers_.size()) >= wanted) return wanted;
@@ -130,6 +132,7 @@ class Pool {
     for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) sigdelset(&blocked, fault);
     pthread_sigmask(SIG_SETMASK, &blocked, &previous);
     try {
+      shares_ = std::make_unique<Share[]>(static_cast<std::size_t>(wanted) + 1);
       while (static_cast<int>(workers_.size()) < wanted) {
         auto worker = std::make_unique<Worker>();
         const auto index = static_cast<std::uint32_t>(workers_.size());
@@ -150,8 +153,29 @@ class Pool {
     return static_cast<int>(workers_.size());
   }
 
+  /// Where share `index` of the job begins, and share `index` - 1 ends.
+  std::int64_t share_begin(int index) const {
+    return index * share_size_ + std::min<std::int64_t>(index, larger_shares_);
+  }
+
+  /// Runs the chunks of one share, then what the others have left. A thread has the same share of every job
+  /// of the same size, so it finds in its cache what it wrote there in the job before.
+  void work(int first) {
+    for (int i = 0; i < share_count_; ++i) {
+      const int index = (first + i) % share_count_;
+      const std::int64_t end = share_begin(index + 1);
+      std::atomic<std::int64_t>& next = shares_[index].next;
+      for (std::int64_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < end;)
+        job_->run(chunk);
+    }
+  }
+
   void open(Job& job, int helpers) {
     job_ = &job;
+    share_count_ = helpers + 1;
+    share_size_ = job.chunks() / share_count_;
+    larger_shares_ = job.chunks() % share_count_;
+    for (int i = 0; i < share_count_; ++i) shares_[i].next.store(share_begin(i), std::memory_order_relaxed);
     state_.store(state_.load() + (std::uint64_t{1} << 32) + static_cast<std::uint64_t>(helpers));
     for (int i = 0; i < helpers; ++i) {
       Worker& worker = *workers_[i];
@@ -179,7 +203,7 @@ class Pool {
     for (;;) {
       seen = next_job(self, index, seen);
       active_.fetch_add(1);
-      if (state_.load() == seen) job_->work();
+      if (state_.load() == seen) work(static_cast<int>(index) + 1);
       if (active_.fetch_sub(1) == 1 && caller_asleep_.load()) {
         {
           const std::lock_guard lock(caller_mutex_);
@@ -205,11 +229,14 @@ class Pool {
   }
 
   const int cpus_;
-  std::vector<std::unique_ptr<Worker>> workers_;
   alignas(64) std::atomic<bool> busy_{false};
-  bool one_cpu_each_ =
-      true;  // of the thread that set busy_, as are workers_ and, while the job is closed, job_
+  // Written by the thread that set busy_, while the job is closed; workers read them while it is open.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Share[]> shares_ = std::make_unique<Share[]>(1);
+  int share_count_ = 1;
+  std::int64_t share_size_ = 0, larger_shares_ = 0;
   Job* job_ = nullptr;
+  bool one_cpu_each_ = true;
   std::atomic<int> spins_{0};
   alignas(64) std::atomic<std::uint64_t> state_{0};
   alignas(64) std::atomic<int> active_{0};
@@ -255,7 +282,9 @@ void run_chunks(std::int64_t chunks, void (*body)(void* context, std::int64_t ch
   Job job(chunks, body, context);
   const auto threads =
       static_cast<int>(std::min<std::int64_t>({chunks, std::int64_t{get_num_threads()}, max_threads}));
-  if (threads == 1 || !pool().try_run(job, threads)) job.work();
+  if (threads == 1 || !pool().try_run(job, threads)) {
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) job.run(chunk);
+  }
   job.rethrow_failure();
 }
 
