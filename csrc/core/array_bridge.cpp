@@ -156,7 +156,31 @@ ArrayView view_of(py::array array, DType dtype) {
   return ArrayView(std::move(array), elements, dtype, shape);
 }
 
+StridedView in_c_order(ArrayView view) {
+  const Shape strides = contiguous_strides(view.shape());
+  return StridedView(std::move(view), strides);
+}
+
 }  // namespace
+
+StridedView StridedView::contiguous() const {
+  return in_c_order(view_of(py::reinterpret_borrow<py::array>(owner()), dtype()));
+}
+
+StridedView strided_array(const char* op, const char* argument, py::handle object) {
+  py::array array = as_array(op, argument, object);
+  const DType dtype = dtype_of(op, argument, array);
+  Shape strides = strides_of(array);
+  bool whole = aligned(array);
+  for (int i = 0; i < strides.size(); ++i) {
+    whole = whole && strides[i] % array.itemsize() == 0;
+    strides[i] /= array.itemsize();
+  }
+  if (!whole) return in_c_order(view_of(std::move(array), dtype));
+  void* elements = const_cast<void*>(array.data());
+  const Shape shape = shape_of(array);
+  return StridedView(ArrayView(std::move(array), elements, dtype, shape), strides);
+}
 
 ArrayView input_array(const char* op, const char* argument, py::handle object) {
   py::array array = as_array(op, argument, object);

@@ -50,6 +50,21 @@ class DenseView : public ArrayView {
   Shape strides_;
 };
 
+/// An aligned view of a Python array with whatever strides it has: negative ones, and 0 where broadcast.
+class StridedView : public ArrayView {
+ public:
+  StridedView(ArrayView view, const Shape& strides) : ArrayView(std::move(view)), strides_(strides) {}
+
+  /// In elements.
+  const Shape& strides() const { return strides_; }
+
+  /// The same elements in C order, copied where they are not.
+  StridedView contiguous() const;
+
+ private:
+  Shape strides_;
+};
+
 /// An operand to read: a NumPy array, or an object with __array_interface__ or CPU DLPack. TypeError for
 /// byte-swapped, object and other unknown dtypes and for objects that are no arrays; ValueError for arrays on
 /// another device.
@@ -57,6 +72,9 @@ ArrayView input_array(const char* op, const char* argument, py::handle object);
 
 /// The same, or an empty view for None.
 ArrayView optional_array(const char* op, const char* argument, py::handle object);
+
+/// An operand as input_array takes it, with its own strides. A copy only where it is misaligned.
+StridedView strided_array(const char* op, const char* argument, py::handle object);
 
 /// An operand of an elementwise op. Where its elements do not fill one block of memory, the view is of a copy
 /// with the axes in the same order.

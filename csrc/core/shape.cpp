@@ -39,6 +39,28 @@ Shape without_batch(const Shape& shape) {
   return inner;
 }
 
+Shape contiguous_strides(const Shape& shape) {
+  Shape strides = shape;
+  std::int64_t step = 1;
+  for (int i = shape.size() - 1; i >= 0; --i) {
+    strides[i] = step;
+    step *= shape[i];
+  }
+  return strides;
+}
+
+bool has_common_stride(const Shape& shape, const Shape& strides, int axes) {
+  std::int64_t expected = 0;
+  bool innermost = true;
+  for (int i = axes - 1; i >= 0; --i) {
+    if (shape[i] == 1) continue;
+    if (!innermost && strides[i] != expected) return false;
+    innermost = false;
+    expected = strides[i] * shape[i];
+  }
+  return true;
+}
+
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   out << '(';
   for (int i = 0; i < shape.size(); ++i) out << (i ? ", " : "") << shape[i];

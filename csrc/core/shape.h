@@ -44,6 +44,12 @@ Shape with_batch(std::int64_t batch, const Shape& shape);
 /// `shape` without its outermost extent.
 Shape without_batch(const Shape& shape);
 
+/// Distances in elements between neighbours along each axis of a C-ordered array.
+Shape contiguous_strides(const Shape& shape);
+
+/// Whether the first `axes` axes are one axis with one stride, as reshape without a copy needs it.
+bool has_common_stride(const Shape& shape, const Shape& strides, int axes);
+
 /// Prints as Python prints a tuple: (8, 3, 32, 32), (5,), ().
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 

@@ -205,6 +205,10 @@ void pack_strided_b(const Matrix<T>& b, T* to, std::int64_t k, std::int64_t dept
                     int columns) {
   for (std::int64_t d = 0; d < depth; ++d, to += tile_columns<T>) {
     const T* row = &b(k + d, column);
+    if (b.column_stride == 1 && columns == tile_columns<T>) {
+      for (int j = 0; j < tile_columns<T>; j += lanes<T>) store(to + j, load(row + j));
+      continue;
+    }
     for (int j = 0; j < columns; ++j) to[j] = row[j * b.column_stride];
     for (int j = columns; j < tile_columns<T>; ++j) to[j] = T(0);
   }

@@ -42,6 +42,7 @@ from fastdl.creation import (
 )
 from fastdl.functional._activation_glue import log_softmax, softmax
 from fastdl.functional.activation import relu, sigmoid, tanh
+from fastdl.functional.einsum import einsum
 from fastdl.functional.elementwise import (
     add,
     bitwise_and,
@@ -83,7 +84,8 @@ from fastdl.functional.indexing import (
     take_along_dim,
     topk,
 )
-from fastdl.functional.linalg import bmm, dot, einsum, matmul, mm, outer, tril, triu
+from fastdl.functional.linalg import outer, tril, triu
+from fastdl.functional.matmul import bmm, dot, matmul, mm
 from fastdl.functional.reduction import (
     all,
     amax,

@@ -17,6 +17,10 @@ from fastdl.functional import (
     shape,
     unary,
 )
+from fastdl.functional.matmul import bmm as _bmm
+from fastdl.functional.matmul import dot as _dot
+from fastdl.functional.matmul import matmul as _matmul
+from fastdl.functional.matmul import mm as _mm
 
 if TYPE_CHECKING:
     pass
@@ -80,7 +84,7 @@ class TensorMethods:
     __rmod__ = _operator(elementwise.reverse_remainder)
     __pow__ = _operator(elementwise.pow)
     __rpow__ = _operator(elementwise.reverse_pow)
-    __matmul__ = _operator(linalg.matmul)
+    __matmul__ = _operator(_matmul)
     __and__ = _operator(elementwise.bitwise_and)
     __rand__ = __and__
     __or__ = _operator(elementwise.bitwise_or)
@@ -99,7 +103,7 @@ class TensorMethods:
     __getitem__ = indexing.getitem
 
     def __rmatmul__(self, other: Any) -> Any:
-        return linalg.matmul(other, self)
+        return _matmul(other, self)
 
     def __pos__(self) -> Any:
         return self
@@ -240,10 +244,10 @@ class TensorMethods:
     clone = shape.clone
     contiguous = shape.contiguous
 
-    matmul = linalg.matmul
-    mm = linalg.mm
-    bmm = linalg.bmm
-    dot = linalg.dot
+    matmul = _matmul
+    mm = _mm
+    bmm = _bmm
+    dot = _dot
     outer = linalg.outer
     tril = linalg.tril
     triu = linalg.triu
