@@ -131,7 +131,7 @@ def _spread(array: Array) -> Array:
 
 
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
-    "fortran": np.asfortranarray,
+    "fortran": lambda a: a.copy(order="F"),
     "spread": _spread,
     "negative": lambda a: np.flip(np.flip(a).copy()),
     "misaligned": _misaligned,

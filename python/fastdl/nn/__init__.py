@@ -7,6 +7,7 @@ from fastdl.nn.conv2d import Conv2d
 from fastdl.nn.conv_transpose2d import ConvTranspose2d
 from fastdl.nn.cross_entropy import CrossEntropyLoss
 from fastdl.nn.flatten import Flatten, Identity, Unflatten
+from fastdl.nn.linear import Linear
 from fastdl.nn.module import Module
 from fastdl.nn.pad import (
     CircularPad1d,
@@ -40,6 +41,7 @@ __all__ = [
     "Flatten",
     "Identity",
     "LeakyReLU",
+    "Linear",
     "Module",
     "ModuleDict",
     "ModuleList",

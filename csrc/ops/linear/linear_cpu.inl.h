@@ -1,0 +1,96 @@
+#include "ops/linear/linear.h"
+#include "primitives/column_sums.inl.h"
+#include "primitives/matrix_product.inl.h"
+
+namespace fastdl::FASTDL_ISA {
+namespace {
+
+FASTDL_INLINE ProductSizes linear_forward_sizes(const LinearParams& p) {
+  return {1, p.rows, p.out_features, p.in_features};
+}
+FASTDL_INLINE ProductSizes linear_input_sizes(const LinearParams& p) {
+  return {1, p.rows, p.in_features, p.out_features};
+}
+FASTDL_INLINE ProductSizes linear_weight_sizes(const LinearParams& p) {
+  return {1, p.out_features, p.in_features, p.rows};
+}
+
+template <class T>
+void multiply_one(const ProductSizes& sizes, const Matrix<T>& a, const Matrix<T>& b, const T* column_bias,
+                  void* c, void* workspace) {
+  multiply_matrices(
+      sizes, [&](std::int64_t) { return a; }, [&](std::int64_t) { return b; }, column_bias,
+      static_cast<T*>(c), workspace);
+}
+
+/// A C-contiguous matrix with `columns` columns, and its transpose.
+template <class T>
+FASTDL_INLINE Matrix<T> row_major(const void* elements, std::int64_t columns) {
+  return {static_cast<const T*>(elements), columns, 1};
+}
+template <class T>
+FASTDL_INLINE Matrix<T> transposed(const void* elements, std::int64_t columns) {
+  return {static_cast<const T*>(elements), 1, columns};
+}
+
+template <ProductSizes (*sizes)(const LinearParams&)>
+std::size_t linear_workspace_bytes(const LinearParams& p) {
+  std::size_t bytes = 0;
+  with_type(p.dtype, [&]<class T>(T) { bytes = product_workspace_bytes<T>(sizes(p)); });
+  return bytes;
+}
+
+Status linear_forward(const Launch& launch, const LinearParams& p, const void* x, const void* weight,
+                      const void* bias, void* y) {
+  with_type(p.dtype, [&]<class T>(T) {
+    multiply_one(linear_forward_sizes(p), row_major<T>(x, p.in_features),
+                 transposed<T>(weight, p.in_features), static_cast<const T*>(bias), y, launch.workspace);
+  });
+  return {};
+}
+
+Status linear_backward_input(const Launch& launch, const LinearParams& p, const void* grad_y,
+                             const void* weight, void* grad_x) {
+  with_type(p.dtype, [&]<class T>(T) {
+    multiply_one(linear_input_sizes(p), row_major<T>(grad_y, p.out_features),
+                 row_major<T>(weight, p.in_features), static_cast<const T*>(nullptr), grad_x,
+                 launch.workspace);
+  });
+  return {};
+}
+
+Status linear_backward_weight(const Launch& launch, const LinearParams& p, const void* grad_y, const void* x,
+                              void* grad_weight) {
+  with_type(p.dtype, [&]<class T>(T) {
+    multiply_one(linear_weight_sizes(p), transposed<T>(grad_y, p.out_features),
+                 row_major<T>(x, p.in_features), static_cast<const T*>(nullptr), grad_weight,
+                 launch.workspace);
+  });
+  return {};
+}
+
+std::size_t linear_backward_bias_workspace_bytes(const LinearParams& p) {
+  std::size_t bytes = 0;
+  with_type(p.dtype, [&]<class T>(T) { bytes = column_sums_workspace_bytes<T>(p.rows, p.out_features); });
+  return bytes;
+}
+
+Status linear_backward_bias(const Launch& launch, const LinearParams& p, const void* grad_y,
+                            void* grad_bias) {
+  with_type(p.dtype, [&]<class T>(T) {
+    column_sums(p.rows, p.out_features, static_cast<const T*>(grad_y), static_cast<T*>(grad_bias),
+                launch.workspace);
+  });
+  return {};
+}
+
+}  // namespace
+
+void fill_linear(LinearKernels& kernels) {
+  kernels = {linear_workspace_bytes<linear_forward_sizes>, linear_forward,
+             linear_workspace_bytes<linear_input_sizes>,   linear_backward_input,
+             linear_workspace_bytes<linear_weight_sizes>,  linear_backward_weight,
+             linear_backward_bias_workspace_bytes,         linear_backward_bias};
+}
+
+}  // namespace fastdl::FASTDL_ISA

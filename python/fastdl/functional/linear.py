@@ -1,0 +1,50 @@
+"""The affine map of a fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastdl import _core
+from fastdl.autograd import Op
+
+
+class Linear(Op):
+    fresh = True
+
+    @staticmethod
+    def forward(ctx: Any, input: Any, weight: Any, bias: Any) -> Any:
+        ctx.save(input, weight)
+        return _core.linear_forward(input, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        return _core.linear_backward(grad_output, *ctx.saved, *ctx.needs_input_grad)
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """``input @ weight.T + bias``.
+
+    Args:
+        input: (*, in_features), float32 or float64.
+        weight: (out_features, in_features), or (in_features) for one output without an axis.
+        bias: (out_features), or () with a weight of one axis, or None.
+
+    Returns:
+        (*, out_features), or (*).
+
+    Raises:
+        ValueError: shapes that do not fit together.
+        TypeError: dtypes that differ or are not floating.
+    """
+    return Linear.apply(input, weight, bias)
+
+
+def linear_backward(
+    grad_output: Any, input: Any, weight: Any, output_mask: Sequence[bool] = (True, True, True)
+) -> tuple[Any, Any, Any]:
+    """The gradients of linear with respect to input, weight and bias, on arrays; None where not asked for.
+
+    grad_output is shaped like linear's result.
+    """
+    return _core.linear_backward(grad_output, input, weight, *output_mask)
