@@ -6,11 +6,13 @@ A strided sample of the floats; with FASTDL_EXHAUSTIVE=1 all 2^32 of them (a qua
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import platform
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import tolerances
@@ -80,9 +82,8 @@ def test_operations(level, cache):
 def test_functions(level, cache):
     stride = 1 if EXHAUSTIVE else 1021
     lines = [line.split() for line in run(compiled(level, "simd_sweep", cache), str(stride)).splitlines()]
-    assert {(dtype, name) for dtype, name, *_ in lines} == {
-        (d, f) for d in ("float", "double") for f in FUNCTIONS
-    }
+    dtypes = ("float", "double") if np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant else ("float",)
+    assert {(dtype, name) for dtype, name, *_ in lines} == set(itertools.product(dtypes, FUNCTIONS))
     for dtype, name, ulp, worst, wrong in lines:
         assert int(wrong) == 0, (
             f"{dtype} {name}: {wrong} results wrong in kind or unsteady, the first at {worst}"

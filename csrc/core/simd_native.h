@@ -169,7 +169,7 @@ struct Native {
   FASTDL_INLINE static bool any(IntVec<float> m) { return vmaxvq_u32(bit_cast<uint32x4_t>(m)) != 0; }
   FASTDL_INLINE static bool any(IntVec<double> m) { return vmaxvq_u32(bit_cast<uint32x4_t>(m)) != 0; }
 #else
-#if defined(__FP_FAST_FMA) && defined(__FP_FAST_FMAF)
+#if defined(__FMA__)
   // Spelled out: left to contraction, two lanes of `a * b + c * d` might be rounded differently.
   FASTDL_INLINE static F fma(F a, F b, F c) {
     for (int i = 0; i < lanes<float>; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);

@@ -131,7 +131,7 @@ void check_across() {
   }
   const T exact = 1 + std::numeric_limits<T>::epsilon();
   const Vec<T> product = fma(broadcast(exact), broadcast(exact), broadcast(T(-1) - 2 * (exact - 1)));
-#if defined(__FP_FAST_FMA)
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
   expect(product[0] == (exact - 1) * (exact - 1), "fma", 0);
 #else
   expect(product[0] == 0, "fma", 0);
