@@ -9,6 +9,7 @@
 #include "ops/linear/linear.h"
 #include "ops/matmul/matmul.h"
 #include "ops/pad/pad.h"
+#include "ops/softmax/softmax.h"
 
 namespace fastdl {
 

@@ -40,7 +40,6 @@ from fastdl.creation import (
     zeros,
     zeros_like,
 )
-from fastdl.functional._activation_glue import log_softmax, softmax
 from fastdl.functional.activation import relu, sigmoid, tanh
 from fastdl.functional.einsum import einsum
 from fastdl.functional.elementwise import (
@@ -128,6 +127,8 @@ from fastdl.functional.shape import (
     unflatten,
     unsqueeze,
 )
+from fastdl.functional.softmax import log_softmax_along as log_softmax
+from fastdl.functional.softmax import softmax_along as softmax
 from fastdl.functional.unary import (
     abs,
     atan,

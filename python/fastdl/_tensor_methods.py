@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdl._memory_format import MemoryFormat, preserve_format
-from fastdl.functional import (
-    _activation_glue,
-    activation,
-    elementwise,
-    indexing,
-    linalg,
-    reduction,
-    shape,
-    unary,
-)
+from fastdl.functional import activation, elementwise, indexing, linalg, reduction, shape, unary
 from fastdl.functional.matmul import bmm as _bmm
 from fastdl.functional.matmul import dot as _dot
 from fastdl.functional.matmul import matmul as _matmul
 from fastdl.functional.matmul import mm as _mm
+from fastdl.functional.softmax import log_softmax_along, softmax_along
 
 if TYPE_CHECKING:
     pass
@@ -196,8 +188,8 @@ class TensorMethods:
     tanh = activation.tanh
     sigmoid = activation.sigmoid
     relu = activation.relu
-    softmax = _activation_glue.softmax
-    log_softmax = _activation_glue.log_softmax
+    softmax = softmax_along
+    log_softmax = log_softmax_along
 
     sum = reduction.sum
     mean = reduction.mean

@@ -18,6 +18,7 @@ from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backwar
 from fastdl.functional.linear import linear, linear_backward
 from fastdl.functional.matmul import matmul, matmul_backward
 from fastdl.functional.pad import pad, pad_backward
+from fastdl.functional.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 
 __all__ = [
     "conv2d",
@@ -31,6 +32,8 @@ __all__ = [
     "leaky_relu_backward",
     "linear",
     "linear_backward",
+    "log_softmax",
+    "log_softmax_backward",
     "matmul",
     "matmul_backward",
     "pad",
@@ -40,6 +43,8 @@ __all__ = [
     "relu_backward",
     "sigmoid",
     "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
     "tanh",
     "tanh_backward",
 ]

@@ -27,6 +27,7 @@ from fastdl.nn.pad import (
     ZeroPad3d,
 )
 from fastdl.nn.parameter import Parameter
+from fastdl.nn.softmax import LogSoftmax, Softmax, Softmax2d
 
 __all__ = [
     "CircularPad1d",
@@ -42,6 +43,7 @@ __all__ = [
     "Identity",
     "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -57,6 +59,8 @@ __all__ = [
     "ReplicationPad3d",
     "Sequential",
     "Sigmoid",
+    "Softmax",
+    "Softmax2d",
     "Tanh",
     "Unflatten",
     "ZeroPad1d",

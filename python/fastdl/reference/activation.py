@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 
+from fastdl.reference._formula import Formula
+
 Array = np.ndarray
-
-
-class Formula(NamedTuple):
-    """What the module of another op has as its functions."""
-
-    forward: Callable[..., Array]
-    backward: Callable[..., dict[str, Array]]
 
 
 def _relu(input: Array) -> Array:
