@@ -21,6 +21,10 @@ ORTHOGONAL = {"rtol": 0, "atol": 100 * EPS32}
 ELEMENTARY_FUNCTION_ULP = 2
 
 
+# A sum divided once, against the sum of up to a dozen quotients, in float64.
+QUOTIENTS = {"rtol": 16 * EPS64, "atol": 64 * EPS64}
+
+
 # ---- ops against their references -----------------------------------------------------------------------------------
 
 # The library's promise: max|out - exact| / max|exact| is at most twice that of the plain formula in the same

@@ -15,6 +15,7 @@ from fastdl.functional.activation import (
 from fastdl.functional.conv2d import conv2d, conv2d_backward
 from fastdl.functional.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
+from fastdl.functional.embedding import embedding, embedding_backward
 from fastdl.functional.linear import linear, linear_backward
 from fastdl.functional.matmul import matmul, matmul_backward
 from fastdl.functional.pad import pad, pad_backward
@@ -27,6 +28,8 @@ __all__ = [
     "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "embedding",
+    "embedding_backward",
     "leaky_relu",
     "leaky_relu_",
     "leaky_relu_backward",
