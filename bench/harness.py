@@ -26,11 +26,11 @@ AGREEMENT = 1e-3  # only tells the same op from another one; accuracy is the tes
 
 @dataclass(frozen=True)
 class Contender:
-    """One library's forward and backward of a case, called again and again."""
+    """One library's forward and backward of a case, called again and again; an optimiser's step has no backward."""
 
     name: str
     forward: Callable[[], Any]
-    both: Callable[[], Any]
+    both: Callable[[], Any] | None
     result: Callable[[], np.ndarray]
 
 
@@ -81,18 +81,29 @@ def time_in_turn(calls: list[Callable[[], Any]]) -> list[list[float]]:
     return times
 
 
-def compare(module: ModuleType, case: Case) -> str:
-    """A line of the table: medians in milliseconds, and PyTorch's time over ours with its spread."""
+def op_contenders(module: ModuleType, case: Case) -> list[Contender]:
     contenders = [fastdl_contender(module.FASTDL, case)]
     if torch is not None:
-        torch.set_num_threads(fastdl.get_num_threads())
         contenders.append(torch_contender(module.torch_function(), case))
+    return contenders
+
+
+def compare(module: ModuleType, case: Any) -> str:
+    """A line of the table: medians in milliseconds, and PyTorch's time over ours with its spread."""
+    if torch is not None:
+        torch.set_num_threads(fastdl.get_num_threads())
+    special = getattr(module, "contenders", None)
+    contenders = special(case) if special else op_contenders(module, case)
+    if len(contenders) == 2:
         np.testing.assert_allclose(
             contenders[0].result(), contenders[1].result(), rtol=AGREEMENT, atol=AGREEMENT
         )
     line = f"{module.NAME:15} {case.name:20}"
     for attribute in ("forward", "both"):
-        times = time_in_turn([getattr(contender, attribute) for contender in contenders])
+        calls = [getattr(contender, attribute) for contender in contenders]
+        if calls[0] is None:
+            continue
+        times = time_in_turn(calls)
         line += "".join(f" {statistics.median(samples) * 1e3:9.3f}" for samples in times)
         if len(times) == 2:
             ratios = sorted(other / ours for ours, other in zip(*times, strict=True))

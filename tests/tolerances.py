@@ -20,6 +20,11 @@ ORTHOGONAL = {"rtol": 0, "atol": 100 * EPS32}
 # exp, log, tanh, sigmoid and their kin on the CPU: the library's promise, in units in the last place.
 ELEMENTARY_FUNCTION_ULP = 2
 
+# Twelve steps with some ten roundings each, of parameters about 1 that change by about 1 in total.
+OPTIMIZER_RUN = {
+    np.float32: {"rtol": 64 * EPS32, "atol": 64 * EPS32},
+    np.float64: {"rtol": 64 * EPS64, "atol": 64 * EPS64},
+}
 
 # A sum divided once, against the sum of up to a dozen quotients, in float64.
 QUOTIENTS = {"rtol": 16 * EPS64, "atol": 64 * EPS64}

@@ -1,5 +1,7 @@
 #include "core/check.h"
 
+#include <cmath>
+
 #include "core/error.h"
 
 namespace fastdl {
@@ -25,6 +27,21 @@ void check_shape(const char* op, const char* argument, const Shape& shape, const
 void check_at_least(const char* op, const char* argument, std::int64_t value, std::int64_t least) {
   if (value < least)
     throw ValueError(concat("[", op, "] ", argument, ": expected at least ", least, ", got ", value));
+}
+
+void check_finite(const char* op, const char* argument, double value) {
+  if (!std::isfinite(value))
+    throw ValueError(concat("[", op, "] ", argument, ": expected a finite value, got ", value));
+}
+
+void check_non_negative(const char* op, const char* argument, double value) {
+  if (!(value >= 0.0 && std::isfinite(value)))
+    throw ValueError(concat("[", op, "] ", argument, ": expected a finite value of at least 0, got ", value));
+}
+
+void check_below_one(const char* op, const char* argument, double value) {
+  if (!(value >= 0.0 && value < 1.0))
+    throw ValueError(concat("[", op, "] ", argument, ": expected a value in [0, 1), got ", value));
 }
 
 }  // namespace fastdl

@@ -20,4 +20,13 @@ void check_shape(const char* op, const char* argument, const Shape& shape, const
 /// ValueError unless value >= least.
 void check_at_least(const char* op, const char* argument, std::int64_t value, std::int64_t least);
 
+/// ValueError unless the value is finite.
+void check_finite(const char* op, const char* argument, double value);
+
+/// ValueError unless the value is finite and at least 0.
+void check_non_negative(const char* op, const char* argument, double value);
+
+/// ValueError unless the value is in [0, 1).
+void check_below_one(const char* op, const char* argument, double value);
+
 }  // namespace fastdl

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "ops/activation/activation.h"
+#include "ops/adam/adam.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/conv_transpose2d/conv_transpose2d.h"
 #include "ops/cross_entropy/cross_entropy.h"
@@ -10,6 +11,8 @@
 #include "ops/linear/linear.h"
 #include "ops/matmul/matmul.h"
 #include "ops/pad/pad.h"
+#include "ops/rmsprop/rmsprop.h"
+#include "ops/sgd/sgd.h"
 #include "ops/softmax/softmax.h"
 
 namespace fastdl {

@@ -1,0 +1,52 @@
+"""The step of stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastdl import _core
+
+
+def sgd_step(
+    params: Sequence[Any],
+    grads: Sequence[Any],
+    momentum_buffers: Sequence[Any],
+    *,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+    first_steps: Sequence[bool] = (),
+) -> None:
+    """One step of gradient descent for a list of parameters at once; all but `grads` is changed in place.
+
+    Args:
+        params, grads: NumPy arrays; the i-th ones have one shape and one dtype, float32 or float64, and any strides.
+        momentum_buffers: the same with momentum, empty without.
+        first_steps: with momentum, for each parameter whether its buffer starts now, as the gradient.
+
+    Raises:
+        ValueError: lengths or shapes that differ, read-only arrays, arrays that share memory with one that is
+            written, lr, momentum or weight_decay negative or not finite, nesterov without momentum or with
+            dampening.
+        TypeError: dtypes that differ or are not floating.
+
+    Nothing is changed where one of these is raised.
+
+    Source: I. Sutskever et al., On the importance of initialization and momentum in deep learning, ICML 2013.
+    """
+    _core.sgd_step(
+        params,
+        grads,
+        momentum_buffers,
+        first_steps,
+        lr,
+        momentum,
+        dampening,
+        weight_decay,
+        nesterov,
+        maximize,
+    )

@@ -1,0 +1,100 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastdl import functional as F
+from fastdl.optim.optimizer import (
+    Optimizer,
+    ParamGroup,
+    arrays_of,
+    check_below_one,
+    check_non_negative,
+    zeros_like,
+)
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015); `weight_decay` is an L2 term of the loss, or with
+    `decoupled_weight_decay` that of AdamW. `amsgrad` divides by the greatest second moment so far
+    (Reddi et al. 2018).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def _check_group(self, group: ParamGroup) -> None:
+        check_non_negative("learning rate", group["lr"])
+        check_non_negative("epsilon value", group["eps"])
+        check_below_one("beta parameter at index 0", group["betas"][0])
+        check_below_one("beta parameter at index 1", group["betas"][1])
+        check_non_negative("weight_decay value", group["weight_decay"])
+
+    def _update_group(self, group: ParamGroup) -> None:
+        params = [param for param in group["params"] if param.grad is not None]
+        states = [self.state[param] for param in params]
+        for param, state in zip(params, states, strict=True):
+            if not state:
+                state["step"] = 0
+                state["exp_avg"] = zeros_like(param)
+                state["exp_avg_sq"] = zeros_like(param)
+            if group["amsgrad"] and "max_exp_avg_sq" not in state:
+                state["max_exp_avg_sq"] = zeros_like(param)
+            state["step"] += 1
+        F.adam_step(
+            [param.data for param in params],
+            [param.grad.data for param in params],
+            arrays_of(states, "exp_avg"),
+            arrays_of(states, "exp_avg_sq"),
+            arrays_of(states, "max_exp_avg_sq") if group["amsgrad"] else [],
+            [state["step"] for state in states],
+            lr=group["lr"],
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            amsgrad=group["amsgrad"],
+            maximize=group["maximize"],
+            decoupled_weight_decay=group["decoupled_weight_decay"],
+        )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True
+        )

@@ -1,0 +1,71 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastdl import functional as F
+from fastdl.optim.optimizer import Optimizer, ParamGroup, arrays_of, check_non_negative, zeros_like
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman and Hinton 2012); `centered` divides by an estimate of the standard deviation
+    (Graves 2013).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _check_group(self, group: ParamGroup) -> None:
+        check_non_negative("learning rate", group["lr"])
+        check_non_negative("epsilon value", group["eps"])
+        check_non_negative("momentum value", group["momentum"])
+        check_non_negative("weight_decay value", group["weight_decay"])
+        check_non_negative("alpha value", group["alpha"])
+
+    def _update_group(self, group: ParamGroup) -> None:
+        params = [param for param in group["params"] if param.grad is not None]
+        states = [self.state[param] for param in params]
+        names = ["square_avg"]
+        names += ["grad_avg"] if group["centered"] else []
+        names += ["momentum_buffer"] if group["momentum"] else []
+        for param, state in zip(params, states, strict=True):
+            for name in names:
+                if name not in state:
+                    state[name] = zeros_like(param)
+            state["step"] = state.get("step", 0) + 1
+        F.rmsprop_step(
+            [param.data for param in params],
+            [param.grad.data for param in params],
+            arrays_of(states, "square_avg"),
+            arrays_of(states, "grad_avg") if group["centered"] else [],
+            arrays_of(states, "momentum_buffer") if group["momentum"] else [],
+            lr=group["lr"],
+            alpha=group["alpha"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            momentum=group["momentum"],
+            centered=group["centered"],
+            maximize=group["maximize"],
+        )

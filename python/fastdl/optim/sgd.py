@@ -1,0 +1,65 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastdl import functional as F
+from fastdl.optim.optimizer import Optimizer, ParamGroup, check_finite, check_non_negative, zeros_like
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum, also Nesterov's (Sutskever et al. 2013)."""
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _check_group(self, group: ParamGroup) -> None:
+        check_non_negative("learning rate", group["lr"])
+        check_non_negative("momentum value", group["momentum"])
+        check_finite("dampening value", group["dampening"])
+        check_non_negative("weight_decay value", group["weight_decay"])
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+
+    def _update_group(self, group: ParamGroup) -> None:
+        params = [param for param in group["params"] if param.grad is not None]
+        buffers, first_steps = [], []
+        if group["momentum"]:
+            for param in params:
+                state = self.state[param]
+                first_steps.append(state.get("momentum_buffer") is None)
+                if first_steps[-1]:
+                    state["momentum_buffer"] = zeros_like(param)
+                buffers.append(state["momentum_buffer"].data)
+        F.sgd_step(
+            [param.data for param in params],
+            [param.grad.data for param in params],
+            buffers,
+            lr=group["lr"],
+            momentum=group["momentum"],
+            dampening=group["dampening"],
+            weight_decay=group["weight_decay"],
+            nesterov=group["nesterov"],
+            maximize=group["maximize"],
+            first_steps=first_steps,
+        )
