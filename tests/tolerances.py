@@ -30,6 +30,10 @@ OPTIMIZER_RUN = {
 QUOTIENTS = {"rtol": 16 * EPS64, "atol": 64 * EPS64}
 
 
+# Two sums in float64, in different orders, of up to 4200 products of the order of 1.
+POOLED_SUMS = {"rtol": 1e4 * EPS64, "atol": 1e2 * EPS64}
+
+
 # ---- ops against their references -----------------------------------------------------------------------------------
 
 # The library's promise: max|out - exact| / max|exact| is at most twice that of the plain formula in the same

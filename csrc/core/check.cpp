@@ -44,4 +44,13 @@ void check_below_one(const char* op, const char* argument, double value) {
     throw ValueError(concat("[", op, "] ", argument, ": expected a value in [0, 1), got ", value));
 }
 
+Shape shape_argument(const char* op, const char* argument, std::span<const std::int64_t> extents) {
+  Shape shape;
+  for (const std::int64_t extent : extents) {
+    check_at_least(op, argument, extent, 0);
+    shape.push_back(extent);
+  }
+  return shape;
+}
+
 }  // namespace fastdl

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "core/dtype.h"
 #include "core/shape.h"
 
@@ -16,6 +18,9 @@ void check_same_dtype(const char* op, const char* argument, DType dtype, DType e
 /// ValueError unless `shape` equals `expected`, which follows from `of_shape`, the shape of argument `of`.
 void check_shape(const char* op, const char* argument, const Shape& shape, const Shape& expected,
                  const char* of, const Shape& of_shape);
+
+/// A shape that came as an argument; ValueError for a negative extent.
+Shape shape_argument(const char* op, const char* argument, std::span<const std::int64_t> extents);
 
 /// ValueError unless value >= least.
 void check_at_least(const char* op, const char* argument, std::int64_t value, std::int64_t least);

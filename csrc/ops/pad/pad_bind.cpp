@@ -47,11 +47,7 @@ py::array backward(py::handle grad_object, const std::vector<std::int64_t>& inpu
                    const std::vector<std::int64_t>& pad, const std::string& mode) {
   const ArrayView grad_y = input_array(op, "grad_output", grad_object);
   check_floating(op, "grad_output", grad_y.dtype());
-  Shape shape;
-  for (const std::int64_t extent : input_size) {
-    check_at_least(op, "input_size", extent, 0);
-    shape.push_back(extent);
-  }
+  const Shape shape = shape_argument(op, "input_size", input_size);
   const PadParams params = pad_params(shape, grad_y.dtype(), pad, mode);
   check_shape(op, "grad_output", grad_y.shape(), padded_shape(shape, pad), "input", shape);
   const BackendTable& backend = host_backend();

@@ -13,12 +13,20 @@ from fastdl.functional.activation import (
     tanh_backward,
 )
 from fastdl.functional.adam import adam_step
+from fastdl.functional.adaptive_avg_pool2d import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
+from fastdl.functional.adaptive_max_pool2d import (
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+    adaptive_max_pool2d_with_indices,
+)
+from fastdl.functional.avg_pool2d import avg_pool2d, avg_pool2d_backward
 from fastdl.functional.conv2d import conv2d, conv2d_backward
 from fastdl.functional.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
 from fastdl.functional.embedding import embedding, embedding_backward
 from fastdl.functional.linear import linear, linear_backward
 from fastdl.functional.matmul import matmul, matmul_backward
+from fastdl.functional.max_pool2d import max_pool2d, max_pool2d_backward, max_pool2d_with_indices
 from fastdl.functional.pad import pad, pad_backward
 from fastdl.functional.rmsprop import rmsprop_step
 from fastdl.functional.sgd import sgd_step
@@ -26,6 +34,13 @@ from fastdl.functional.softmax import log_softmax, log_softmax_backward, softmax
 
 __all__ = [
     "adam_step",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
+    "adaptive_max_pool2d_with_indices",
+    "avg_pool2d",
+    "avg_pool2d_backward",
     "conv2d",
     "conv2d_backward",
     "conv_transpose2d",
@@ -43,6 +58,9 @@ __all__ = [
     "log_softmax_backward",
     "matmul",
     "matmul_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "max_pool2d_with_indices",
     "pad",
     "pad_backward",
     "relu",

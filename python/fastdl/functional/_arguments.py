@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 Pair = tuple[int, int]
 
@@ -22,6 +23,35 @@ def pair(op: str, name: str, value: int | Sequence[int]) -> Pair:
         return single, single
     except TypeError:
         raise TypeError(f"[{op}] {name}: expected an int or a pair of ints, got {value!r}") from None
+
+
+def shape(op: str, name: str, value: Any) -> tuple[int, ...]:
+    """A sequence of ints."""
+    try:
+        return tuple(operator.index(item) for item in value)
+    except TypeError:
+        raise TypeError(f"[{op}] {name}: expected a sequence of ints, got {value!r}") from None
+
+
+def pooling_window(op: str, kernel_size: Any, stride: Any, padding: Any) -> tuple[Pair, Pair, Pair]:
+    """The three as pairs; without a stride windows stand side by side."""
+    kernel = pair(op, "kernel_size", kernel_size)
+    given = stride is not None and not (isinstance(stride, tuple | list) and len(stride) == 0)
+    return kernel, pair(op, "stride", stride) if given else kernel, pair(op, "padding", padding)
+
+
+def adaptive_output_size(op: str, output_size: Any) -> tuple[int | None, int | None]:
+    """An int for both, or an int or None for each."""
+    try:
+        if isinstance(output_size, tuple | list):
+            height, width = (None if size is None else operator.index(size) for size in output_size)
+            return height, width
+        both = operator.index(output_size)
+        return both, both
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"[{op}] output_size: expected an int or a pair of ints or None, got {output_size!r}"
+        ) from None
 
 
 def convolution_padding(

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
+from fastdl.functional._arguments import shape
 
 
 class Pad(Op):
+    fresh = True
+
     @staticmethod
     def forward(ctx: Any, input: Any, pad: tuple[int, ...], mode: str, value: Any) -> Any:
         output = _core.pad_forward(input, pad, mode, value)
-        ctx.geometry = tuple(input.shape), pad, mode
+        if ctx.needs_input_grad[0]:
+            ctx.geometry = tuple(input.shape), pad, mode
         return output
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
         return _core.pad_backward(grad_output, *ctx.geometry), None, None, None
-
-
-def _integers(name: str, values: Any) -> tuple[int, ...]:
-    try:
-        return tuple(operator.index(value) for value in values)
-    except TypeError:
-        raise TypeError(f"[pad] {name}: expected a sequence of ints, got {values!r}") from None
 
 
 def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
@@ -49,7 +45,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
             for the axis, an unknown mode, a value outside the dtype's range or one given to another mode.
         TypeError: other dtypes, values of pad that are not ints.
     """
-    sizes = _integers("pad", pad)
+    sizes = shape("pad", "pad", pad)
     if mode != "constant" and value:
         raise ValueError(f"[pad] value: expected None with mode {mode!r}, got {value!r}")
     return Pad.apply(input, sizes, mode, value)
@@ -59,4 +55,5 @@ def pad_backward(
     grad_output: Any, input_size: Sequence[int], pad: Sequence[int], mode: str = "constant"
 ) -> Any:
     """The gradient of `pad` with respect to its input of shape `input_size`, on arrays."""
-    return _core.pad_backward(grad_output, _integers("input_size", input_size), _integers("pad", pad), mode)
+    size = shape("pad", "input_size", input_size)
+    return _core.pad_backward(grad_output, size, shape("pad", "pad", pad), mode)

@@ -2,6 +2,9 @@
 
 from fastdl.nn import functional, init, utils
 from fastdl.nn.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from fastdl.nn.adaptive_avg_pool2d import AdaptiveAvgPool2d
+from fastdl.nn.adaptive_max_pool2d import AdaptiveMaxPool2d
+from fastdl.nn.avg_pool2d import AvgPool2d
 from fastdl.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from fastdl.nn.conv2d import Conv2d
 from fastdl.nn.conv_transpose2d import ConvTranspose2d
@@ -9,6 +12,7 @@ from fastdl.nn.cross_entropy import CrossEntropyLoss
 from fastdl.nn.embedding import Embedding
 from fastdl.nn.flatten import Flatten, Identity, Unflatten
 from fastdl.nn.linear import Linear
+from fastdl.nn.max_pool2d import MaxPool2d
 from fastdl.nn.module import Module
 from fastdl.nn.pad import (
     CircularPad1d,
@@ -31,6 +35,9 @@ from fastdl.nn.parameter import Parameter
 from fastdl.nn.softmax import LogSoftmax, Softmax, Softmax2d
 
 __all__ = [
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
+    "AvgPool2d",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -46,6 +53,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",

@@ -1,0 +1,9 @@
+#include "ops/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
+
+namespace fastdl {
+
+PoolingGeometry adaptive_avg_pool2d_geometry(const Shape& input, DType dtype, const OutputSize& output_size) {
+  return adaptive_pooling_geometry("adaptive_avg_pool2d", input, dtype, output_size);
+}
+
+}  // namespace fastdl

@@ -1,0 +1,30 @@
+#include "ops/max_pool2d/max_pool2d.h"
+#include "primitives/max_pooling.inl.h"
+
+namespace fastdl::FASTDL_ISA {
+namespace {
+
+Status max_pool2d_forward(const Launch&, const PoolingGeometry& g, const void* x, void* y, void* indices) {
+  with_type(g.dtype, [&]<class T>(T) {
+    max_pool(g, static_cast<const T*>(x), static_cast<T*>(y), static_cast<std::int64_t*>(indices));
+  });
+  return {};
+}
+
+Status max_pool2d_backward(const Launch&, const PoolingGeometry& g, const void* grad_y, const void* indices,
+                           void* grad_x) {
+  Status status;
+  with_type(g.dtype, [&]<class T>(T) {
+    status = scatter_to_maxima(g, static_cast<const T*>(grad_y), static_cast<const std::int64_t*>(indices),
+                               static_cast<T*>(grad_x));
+  });
+  return status;
+}
+
+}  // namespace
+
+void fill_max_pool2d(MaxPool2dKernels& kernels) {
+  kernels = {max_pool2d_forward, max_pool2d_backward};
+}
+
+}  // namespace fastdl::FASTDL_ISA

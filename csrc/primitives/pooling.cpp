@@ -1,0 +1,98 @@
+#include "primitives/pooling.h"
+
+#include <limits>
+
+#include "core/check.h"
+#include "core/error.h"
+
+namespace fastdl {
+namespace {
+
+void check_input(const char* op, const Shape& input, DType dtype) {
+  check_floating(op, "input", dtype);
+  if (input.size() != 3 && input.size() != 4)
+    throw ValueError(concat("[", op, "] input: expected (N, C, H, W) or (C, H, W), got ", input));
+  for (int i = input.size() - 3; i < input.size(); ++i)
+    if (input[i] == 0)
+      throw ValueError(concat("[", op, "] input: expected no empty axis but the batch, got ", input));
+}
+
+/// Products of two of these values stay within 63 bits.
+void check_fits(const char* op, const char* argument, Pair values) {
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  if (values[0] > most || values[1] > most)
+    throw ValueError(concat("[", op, "] ", argument, ": expected values of at most ", most, ", got (",
+                            values[0], ", ", values[1], ")"));
+}
+
+std::int64_t plane_count(const Shape& input) {
+  return input.size() == 4 ? input[0] * input[1] : input[0];
+}
+
+/// In ceil mode the last window may hang over the end, but must start inside the axis or its leading padding.
+std::int64_t pooled_size(const WindowAxis& axis, bool ceil_mode) {
+  const std::int64_t reached = axis.size + (ceil_mode ? axis.stride - 1 : 0);
+  const std::int64_t outputs =
+      window_output_size(reached, axis.kernel, axis.stride, 2 * axis.padding, axis.dilation);
+  return ceil_mode && (outputs - 1) * axis.stride >= axis.size + axis.padding ? outputs - 1 : outputs;
+}
+
+}  // namespace
+
+PoolingGeometry pooling_geometry(const char* op, const Shape& input, DType dtype, Pair kernel_size,
+                                 Pair stride, Pair padding, Pair dilation, bool ceil_mode) {
+  check_input(op, input, dtype);
+  check_window_parameters(op, stride, {padding, padding}, dilation, 1);
+  const auto shown = [](Pair pair) { return Shape{pair[0], pair[1]}; };
+  if (kernel_size[0] < 1 || kernel_size[1] < 1)
+    throw ValueError(
+        concat("[", op, "] kernel_size: expected values of at least 1, got ", shown(kernel_size)));
+  check_fits(op, "kernel_size", kernel_size);
+  check_fits(op, "stride", stride);
+  check_fits(op, "dilation", dilation);
+  for (int i = 0; i < 2; ++i)
+    if (padding[i] > kernel_size[i] / 2)
+      throw ValueError(concat("[", op, "] padding: expected at most half of kernel_size ", shown(kernel_size),
+                              ", got ", shown(padding)));
+  PoolingGeometry g{};
+  g.dtype = dtype;
+  g.planes = plane_count(input);
+  const auto axis = [&](int i) {
+    WindowAxis result{input[input.size() - 2 + i], 0, kernel_size[i], stride[i], padding[i], dilation[i]};
+    result.outputs = pooled_size(result, ceil_mode);
+    return result;
+  };
+  g.h = axis(0), g.w = axis(1);
+  if (g.h.outputs < 1 || g.w.outputs < 1)
+    throw ValueError(concat("[", op, "] kernel_size: expected one no larger than the padded input, got ",
+                            shown(kernel_size), " with dilation ", shown(dilation), " for input of shape ",
+                            input));
+  return g;
+}
+
+PoolingGeometry adaptive_pooling_geometry(const char* op, const Shape& input, DType dtype,
+                                          const OutputSize& output_size) {
+  check_input(op, input, dtype);
+  PoolingGeometry g{};
+  g.dtype = dtype;
+  g.planes = plane_count(input);
+  const auto axis = [&](int i) {
+    const std::int64_t size = input[input.size() - 2 + i], outputs = output_size[i].value_or(size);
+    check_at_least(op, "output_size", outputs, 0);
+    // Windows of one size side by side are sliding ones.
+    if (outputs > 0 && size % outputs == 0)
+      return WindowAxis{size, outputs, size / outputs, size / outputs, 0, 1};
+    return WindowAxis{size, outputs, 0, 1, 0, 1};
+  };
+  g.h = axis(0), g.w = axis(1);
+  return g;
+}
+
+Shape pooled_shape(const Shape& input, const PoolingGeometry& geometry) {
+  Shape shape = input;
+  shape[shape.size() - 2] = geometry.h.outputs;
+  shape[shape.size() - 1] = geometry.w.outputs;
+  return shape;
+}
+
+}  // namespace fastdl
