@@ -84,6 +84,11 @@ def test_not_a_number_is_copied_bit_by_bit(device):
     np.testing.assert_array_equal(F.pad(x, (1, 1))[:, 1:-1].view(np.uint32), x.view(np.uint32))
 
 
+def test_as_many_axes_as_there_can_be(device):
+    x = np.arange(2.0**16).reshape((2,) * 16)
+    assert F.pad(x, (-1, 0) * 16).item() == x[(1,) * 16]
+
+
 def test_scalar_without_values(device):
     assert F.pad(np.float32(3).reshape(()), ()) == 3
 

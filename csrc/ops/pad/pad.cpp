@@ -1,5 +1,6 @@
 #include "ops/pad/pad.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -117,8 +118,8 @@ PadParams pad_params(const Shape& input, DType dtype, std::span<const std::int64
   padded_shape(input, pad).numel();  // throws where it does not fit
 
   if (params.mode == PadMode::constant) {
-    params.axis[params.axes++] = {1, 0, 0};
     for (int i = 0; i < input.size(); ++i) append_axis(params, axis_of(input, pad, i));
+    if (params.axes == 0) params.axis[params.axes++] = {1, 0, 0};
     return params;
   }
   std::int64_t planes = 1;
