@@ -7,16 +7,18 @@
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-/// What a window's sum is divided by.
+/// What a window's sum is divided by: rows(p) of its rows count.
 struct WindowDivisor {
   const PoolingGeometry& g;
   bool count_include_pad;
   std::int64_t divisor_override;  // 0: none
 
-  std::int64_t operator()(std::int64_t p, std::int64_t q) const {
+  std::int64_t rows(std::int64_t p) const {
+    return count_include_pad ? g.h.padded_extent(p) : g.h.end(p) - g.h.begin(p);
+  }
+  std::int64_t operator()(std::int64_t counted_rows, std::int64_t q) const {
     if (divisor_override != 0) return divisor_override;
-    if (count_include_pad) return g.h.padded_extent(p) * g.w.padded_extent(q);
-    return (g.h.end(p) - g.h.begin(p)) * (g.w.end(q) - g.w.begin(q));
+    return counted_rows * (count_include_pad ? g.w.padded_extent(q) : g.w.end(q) - g.w.begin(q));
   }
 };
 
@@ -65,15 +67,15 @@ struct AverageRow {
   const WindowDivisor& divisor;
   const WholeWindows& whole;
   const T* rows;  // the first row of the windows
-  std::int64_t p, row_count;
+  std::int64_t row_count, divisor_rows;
 
   AverageRow(const WindowDivisor& d, const WholeWindows& w, const T* plane, std::int64_t row)
       : g(d.g),
         divisor(d),
         whole(w),
         rows(plane + g.h.begin(row) * g.w.size),
-        p(row),
-        row_count(g.h.end(row) - g.h.begin(row)) {}
+        row_count(g.h.end(row) - g.h.begin(row)),
+        divisor_rows(d.rows(row)) {}
 
   /// A window that no buffer holds.
   T wide(std::int64_t q, T* buffer) const {
@@ -83,16 +85,17 @@ struct AverageRow {
       sum_rows(rows + c, g.w.size, row_count, count, buffer);
       sum += sum_contiguous(buffer, count);
     }
-    return sum / static_cast<T>(divisor(p, q));
+    return sum / static_cast<T>(divisor(divisor_rows, q));
   }
 
   /// Outputs [q, end) from the columns' sums, of which buffer[0] is column `first`.
   template <int Step>
   void columns(std::int64_t q, std::int64_t end, const T* buffer, std::int64_t first, T* y) const {
     const auto one = [&] {
+      const std::int64_t last = g.w.end(q) - first;
       T sum = 0;
-      for (std::int64_t c = g.w.begin(q); c < g.w.end(q); ++c) sum += buffer[c - first];
-      y[q] = sum / static_cast<T>(divisor(p, q));
+      for (std::int64_t c = g.w.begin(q) - first; c < last; ++c) sum += buffer[c];
+      y[q] = sum / static_cast<T>(divisor(divisor_rows, q));
       ++q;
     };
     while (q < std::min(end, whole.begin)) one();
@@ -102,7 +105,7 @@ struct AverageRow {
       const T* from = buffer + g.w.origin(q) - first;
       Vec<T> sum = load_strided<Step>(from, g.w.stride, count);
       for (std::int64_t s = 1; s < g.w.kernel; ++s) sum += load_strided<Step>(from + s, g.w.stride, count);
-      store_partial(y + q, sum / static_cast<T>(divisor(p, q)), count);
+      store_partial(y + q, sum / static_cast<T>(divisor(divisor_rows, q)), count);
       q += count;
     }
     while (q < end) one();
@@ -112,7 +115,7 @@ struct AverageRow {
 template <class T>
 void average_globally(const WindowDivisor& divisor, const T* x, T* y) {
   const PoolingGeometry& g = divisor.g;
-  const T count = static_cast<T>(divisor(0, 0));
+  const T count = static_cast<T>(divisor(divisor.rows(0), 0));
   for_planes(g, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane)
       y[plane] = sum_contiguous(x + plane * g.input_plane(), g.input_plane()) / count;
@@ -166,11 +169,13 @@ template <class T>
 void spread_row(const WindowDivisor& divisor, std::int64_t p, const T* grad_y, std::int64_t first,
                 std::int64_t last, T* to) {
   const WindowAxis& w = divisor.g.w;
+  const std::int64_t divisor_rows = divisor.rows(p);
   std::fill_n(to, last - first, T(0));
-  for (std::int64_t q = w.first_window(first); q < w.outputs && w.begin(q) < last; ++q) {
-    const T share = grad_y[q] / static_cast<T>(divisor(p, q));
-    const std::int64_t end = std::min(last, w.end(q));
-    for (std::int64_t c = std::max(first, w.begin(q)); c < end; ++c) to[c - first] += share;
+  for (std::int64_t q = w.first_window(first); q < w.outputs; ++q) {
+    const std::int64_t begin = w.begin(q), end = std::min(last, w.end(q));
+    if (begin >= last) break;
+    const T share = grad_y[q] / static_cast<T>(divisor(divisor_rows, q));
+    for (std::int64_t c = std::max(first, begin); c < end; ++c) to[c - first] += share;
   }
 }
 
@@ -211,7 +216,7 @@ void average_pool_backward(const WindowDivisor& divisor, const T* grad_y, T* gra
       for (std::int64_t plane = begin; plane < end; ++plane) {
         T* to = grad_x + plane * g.input_plane();
         if (is_global(g)) {
-          std::fill_n(to, g.input_plane(), grad_y[plane] / static_cast<T>(divisor(0, 0)));
+          std::fill_n(to, g.input_plane(), grad_y[plane] / static_cast<T>(divisor(divisor.rows(0), 0)));
         } else {
           average_backward_rows(divisor, grad_y + plane * g.output_plane(), 0, g.h.size, to);
         }

@@ -20,7 +20,7 @@ struct WindowAxis {
   FASTDL_HOST_DEVICE bool adaptive() const { return kernel == 0; }
   /// Position of the first tap, which may be before the axis.
   FASTDL_HOST_DEVICE std::int64_t origin(std::int64_t o) const {
-    return adaptive() ? o / outputs * size + o % outputs * size / outputs : o * stride - padding;
+    return adaptive() ? o * size / outputs : o * stride - padding;
   }
   /// The taps [first_tap, last_tap) lie inside the axis.
   FASTDL_HOST_DEVICE std::int64_t first_tap(std::int64_t o) const {
