@@ -12,6 +12,7 @@
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/embedding/embedding.h"
 #include "ops/linear/linear.h"
+#include "ops/lstm/lstm.h"
 #include "ops/matmul/matmul.h"
 #include "ops/max_pool2d/max_pool2d.h"
 #include "ops/pad/pad.h"

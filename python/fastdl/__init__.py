@@ -84,6 +84,7 @@ from fastdl.functional.indexing import (
     topk,
 )
 from fastdl.functional.linalg import outer, tril, triu
+from fastdl.functional.lstm import lstm, lstm_cell
 from fastdl.functional.matmul import bmm, dot, matmul, mm
 from fastdl.functional.reduction import (
     all,
@@ -254,6 +255,8 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logsumexp",
+    "lstm",
+    "lstm_cell",
     "lt",
     "manual_seed",
     "masked_fill",

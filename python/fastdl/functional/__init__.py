@@ -25,6 +25,7 @@ from fastdl.functional.conv_transpose2d import conv_transpose2d, conv_transpose2
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
 from fastdl.functional.embedding import embedding, embedding_backward
 from fastdl.functional.linear import linear, linear_backward
+from fastdl.functional.lstm import lstm, lstm_backward, lstm_cell, lstm_cell_backward
 from fastdl.functional.matmul import matmul, matmul_backward
 from fastdl.functional.max_pool2d import max_pool2d, max_pool2d_backward, max_pool2d_with_indices
 from fastdl.functional.pad import pad, pad_backward
@@ -56,6 +57,10 @@ __all__ = [
     "linear_backward",
     "log_softmax",
     "log_softmax_backward",
+    "lstm",
+    "lstm_backward",
+    "lstm_cell",
+    "lstm_cell_backward",
     "matmul",
     "matmul_backward",
     "max_pool2d",

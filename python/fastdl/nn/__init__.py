@@ -12,6 +12,7 @@ from fastdl.nn.cross_entropy import CrossEntropyLoss
 from fastdl.nn.embedding import Embedding
 from fastdl.nn.flatten import Flatten, Identity, Unflatten
 from fastdl.nn.linear import Linear
+from fastdl.nn.lstm import LSTM, LSTMCell
 from fastdl.nn.max_pool2d import MaxPool2d
 from fastdl.nn.module import Module
 from fastdl.nn.pad import (
@@ -35,6 +36,7 @@ from fastdl.nn.parameter import Parameter
 from fastdl.nn.softmax import LogSoftmax, Softmax, Softmax2d
 
 __all__ = [
+    "LSTM",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
@@ -50,6 +52,7 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Identity",
+    "LSTMCell",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
