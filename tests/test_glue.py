@@ -443,13 +443,11 @@ def test_products_of_fixed_rank():
     check_gradients(fastdl.mm, [draw(2, 3), draw(3, 2)])
     check_gradients(fastdl.dot, [draw(3), draw(3, seed=1)])
     check_gradients(fastdl.outer, [draw(3), draw(2)])
-    with pytest.raises(
-        ValueError, match=r"\[bmm\] expected shapes \(B, N, M\) and \(B, M, P\), got \(2, 3\)"
-    ):
+    with pytest.raises(ValueError, match=r"\[bmm\] input: expected \(B, N, M\), got \(2, 3\)"):
         fastdl.bmm(draw(2, 3), draw(2, 3, 4))
     with pytest.raises(ValueError, match=r"\[matmul\] other: expected 3 rows"):
         fastdl.matmul(draw(2, 3), draw(2, 3))
-    with pytest.raises(TypeError, match=r"\[matmul\] other: expected float64 as input has, got float32"):
+    with pytest.raises(TypeError, match=r"\[matmul\] other: expected float64 as the other"):
         fastdl.matmul(draw(2, 3), draw(3, 2).astype(np.float32))
 
 

@@ -128,6 +128,10 @@ class TensorMethods:
     logical_and = elementwise.logical_and
     logical_or = elementwise.logical_or
     logical_not = elementwise.logical_not
+    bitwise_and = elementwise.bitwise_and
+    bitwise_or = elementwise.bitwise_or
+    bitwise_xor = elementwise.bitwise_xor
+    bitwise_not = elementwise.bitwise_not
     isnan = elementwise.isnan
     isinf = elementwise.isinf
     isfinite = elementwise.isfinite
@@ -152,6 +156,18 @@ class TensorMethods:
     def copy_(self, src: Any) -> Any:
         """Takes over the values of `src`, which broadcasts, and its history."""
         return self._change(_copied, src)
+
+    def equal(self, other: Any) -> Any:
+        """Whether shapes and all values are equal."""
+        from fastdl import creation
+
+        return creation.equal(self, other)
+
+    def allclose(self, other: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: Any = False) -> Any:
+        """Whether all values are within ``atol + rtol * |other|``."""
+        from fastdl import creation
+
+        return creation.allclose(self, other, rtol, atol, equal_nan)
 
     def uniform_(self, low: float = 0.0, high: float = 1.0, generator: Any = None) -> Any:
         """Fills with numbers drawn evenly from [low, high)."""
@@ -269,20 +285,24 @@ class TensorMethods:
         return shape.transpose(self, -2, -1)
 
     def to(
-        self, *args: Any, dtype: Any = None, device: Any = None, copy: Any = False,
-        memory_format: MemoryFormat = preserve_format,
+        self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: Any = False,
+        copy: Any = False, memory_format: MemoryFormat = preserve_format,
     ) -> Any:  # fmt: skip
         """The Tensor in a dtype, on a device, in a memory format; itself where that changes nothing.
 
-        Positional arguments may be a dtype, a device or a Tensor, which stands for both.
+        Positional arguments may be a dtype, a device or a Tensor, which stands for both, and behind them
+        `non_blocking`, which changes nothing on the CPU, and `copy`.
         """
+        flags = [arg for arg in args if isinstance(arg, np.bool_ | bool)]
+        if flags:
+            if len(flags) > 2 or tuple(args[-len(flags) :]) != tuple(flags) or len(flags) == len(args):
+                raise TypeError(f"[to] expected a dtype, a device or a Tensor first, got {args}")
+            args, copy = args[: -len(flags)], flags[1] if len(flags) == 2 else copy
         for arg in args:
             if isinstance(arg, TensorMethods):
                 dtype = arg.data.dtype
             elif str(arg).partition(":")[0] in ("cpu", "cuda"):
                 device = arg
-            elif isinstance(arg, bool):
-                raise TypeError(f"[to] expected a dtype, a device or a Tensor, got {arg}")
             else:
                 dtype = arg
         if device is not None and str(device).partition(":")[0] != "cpu":
@@ -301,20 +321,20 @@ class TensorMethods:
     def cpu(self) -> Any:
         return self
 
-    def float(self) -> Any:
-        return shape.cast(self, np.float32)
+    def float(self, memory_format: MemoryFormat = preserve_format) -> Any:
+        return self.to(np.float32, memory_format=memory_format)
 
-    def double(self) -> Any:
-        return shape.cast(self, np.float64)
+    def double(self, memory_format: MemoryFormat = preserve_format) -> Any:
+        return self.to(np.float64, memory_format=memory_format)
 
-    def long(self) -> Any:
-        return shape.cast(self, np.int64)
+    def long(self, memory_format: MemoryFormat = preserve_format) -> Any:
+        return self.to(np.int64, memory_format=memory_format)
 
-    def int(self) -> Any:
-        return shape.cast(self, np.int32)
+    def int(self, memory_format: MemoryFormat = preserve_format) -> Any:
+        return self.to(np.int32, memory_format=memory_format)
 
-    def bool(self) -> Any:
-        return shape.cast(self, np.bool_)
+    def bool(self, memory_format: MemoryFormat = preserve_format) -> Any:
+        return self.to(np.bool_, memory_format=memory_format)
 
 
 def _copied(input: Any, src: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,31 +134,57 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     return full(_size(size), 1.0, dtype=dtype or _FLOAT32, device=device, requires_grad=requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A matrix with ones on the diagonal."""
+    _check_device("eye", device)
+    if n < 0 or (m is not None and m < 0):
+        raise ValueError(f"[eye] n, m: expected non-negative sizes, got {n} and {m}")
     return _made(np.eye(n, m, dtype=dtype or _FLOAT32), requires_grad)
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False
-) -> Tensor:
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Numbers from `start` (0 where only `end` is given) up to and without `end`."""
+    _check_device("arange", device)
     if end is None:
         start, end = 0, start
     if step == 0:
         raise ValueError("[arange] step: expected a non-zero number, got 0")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise ValueError(f"[arange] start, end: expected finite numbers, got {start} and {end}")
+    if (end - start) * step < 0:
+        raise ValueError(f"[arange] step: expected the sign of end - start, got {step} for {start} to {end}")
     if dtype is None:
         dtype = (
             np.int64 if all(isinstance(value, int | np.integer) for value in (start, end, step)) else _FLOAT32
         )
+    if np.dtype(dtype).kind in "iu":  # PyTorch rounds before it counts
+        start, end, step = int(start), int(end), int(step)
     return _made(np.arange(start, end, step).astype(dtype), requires_grad)
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = None, requires_grad: bool = False
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
-    return _made(np.linspace(start, end, steps).astype(dtype or _FLOAT32), requires_grad)
+    _check_device("linspace", device)
+    for name, bound in (("start", start), ("end", end)):
+        if np.ndim(bound.data if isinstance(bound, Tensor) else bound):
+            raise ValueError(f"[linspace] {name}: expected a number, got shape {tuple(bound.shape)}")
+    steps = operator.index(steps)
+    if steps < 0:
+        raise ValueError(f"[linspace] steps: expected a non-negative number, got {steps}")
+    first, last = float(start), float(end)
+    if np.dtype(dtype or _FLOAT32).kind in "iu":
+        first, last = float(int(start)), float(int(end))
+    # from both ends, as PyTorch: the second half is exact at the end, where integers are cut
+    at, step = np.arange(steps), (last - first) / (steps - 1) if steps > 1 else 0.0
+    values = np.where(at < (steps + 1) // 2, first + step * at, last - step * (steps - 1 - at))
+    return _made(values.astype(dtype or _FLOAT32), requires_grad)
 
 
 def _like(input: Any, dtype: Any, memory_format: MemoryFormat) -> np.ndarray:
@@ -170,57 +198,92 @@ def empty_like(
     input: Any,
     *,
     dtype: Any = None,
+    device: Any = None,
     requires_grad: bool = False,
     memory_format: MemoryFormat = preserve_format,
 ) -> Tensor:
     """An uninitialised Tensor of the shape, dtype and memory format of `input`."""
+    _check_device("empty_like", device)
     return _made(_like(input, dtype, memory_format), requires_grad)
 
 
 def full_like(
-    input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False,
+    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
     memory_format: MemoryFormat = preserve_format,
 ) -> Tensor:  # fmt: skip
     """A Tensor of one value, like `input`."""
+    _check_device("full_like", device)
     out = _like(input, dtype, memory_format)
     out[...] = fill_value
     return _made(out, requires_grad)
 
 
-def zeros_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: MemoryFormat = preserve_format,
+) -> Tensor:  # fmt: skip
     """A Tensor of zeros, like `input`."""
-    return full_like(input, 0, dtype=dtype, requires_grad=requires_grad)
+    return full_like(
+        input, 0, dtype=dtype, device=device, requires_grad=requires_grad, memory_format=memory_format
+    )
 
 
-def ones_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    memory_format: MemoryFormat = preserve_format,
+) -> Tensor:  # fmt: skip
     """A Tensor of ones, like `input`."""
-    return full_like(input, 1, dtype=dtype, requires_grad=requires_grad)
+    return full_like(
+        input, 1, dtype=dtype, device=device, requires_grad=requires_grad, memory_format=memory_format
+    )
 
 
-def rand(*size: Any, dtype: Any = None, requires_grad: bool = False, generator: Any = None) -> Tensor:
+def rand(
+    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, generator: Any = None
+) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
+    _check_device("rand", device)
     return _made(random.uniform(_size(size), dtype=dtype or _FLOAT32, generator=generator), requires_grad)
 
 
-def randn(*size: Any, dtype: Any = None, requires_grad: bool = False, generator: Any = None) -> Tensor:
+def randn(
+    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, generator: Any = None
+) -> Tensor:
     """Numbers of the standard normal distribution."""
+    _check_device("randn", device)
     return _made(random.normal(_size(size), dtype=dtype or _FLOAT32, generator=generator), requires_grad)
 
 
-def rand_like(input: Any, *, dtype: Any = None, generator: Any = None) -> Tensor:
-    """`rand` of the shape and dtype of `input`."""
-    return rand(tuple(input.shape), dtype=dtype or input.dtype, generator=generator)
+def rand_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, generator: Any = None,
+    memory_format: MemoryFormat = preserve_format,
+) -> Tensor:  # fmt: skip
+    """`rand` of the shape, dtype and memory format of `input`."""
+    drawn = rand(tuple(input.shape), dtype=dtype or input.dtype, device=device, generator=generator)
+    return _drawn_like(input, drawn, requires_grad, memory_format)
 
 
-def randn_like(input: Any, *, dtype: Any = None, generator: Any = None) -> Tensor:
-    """`randn` of the shape and dtype of `input`."""
-    return randn(tuple(input.shape), dtype=dtype or input.dtype, generator=generator)
+def randn_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, generator: Any = None,
+    memory_format: MemoryFormat = preserve_format,
+) -> Tensor:  # fmt: skip
+    """`randn` of the shape, dtype and memory format of `input`."""
+    drawn = randn(tuple(input.shape), dtype=dtype or input.dtype, device=device, generator=generator)
+    return _drawn_like(input, drawn, requires_grad, memory_format)
+
+
+def _drawn_like(input: Any, drawn: Tensor, requires_grad: bool, memory_format: MemoryFormat) -> Tensor:
+    out = _like(input, drawn.dtype, memory_format)
+    np.copyto(out, drawn.data)
+    return _made(out, requires_grad)
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int64, generator: Any = None
-) -> Tensor:
+    low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int64, device: Any = None,
+    requires_grad: bool = False, generator: Any = None,
+) -> Tensor:  # fmt: skip
     """Integers from `low` (0 where it is left out) up to and without `high`."""
+    _check_device("randint", device)
     if size is None:
         low, high, size = 0, low, high
     elif high is None:
@@ -228,12 +291,13 @@ def randint(
     if not low < high:
         raise ValueError(f"[randint] low, high: expected low < high, got {low} and {high}")
     drawn = (generator or random.default_generator).draw().integers(low, high, _size((size,)))
-    return Tensor(drawn.astype(dtype, copy=False))
+    return _made(drawn.astype(dtype, copy=False), requires_grad)
 
 
-def randperm(n: int, *, generator: Any = None) -> Tensor:
+def randperm(n: int, *, dtype: Any = np.int64, device: Any = None, generator: Any = None) -> Tensor:
     """The integers from 0 to ``n - 1`` in random order."""
-    return Tensor((generator or random.default_generator).draw().permutation(n).astype(np.int64, copy=False))
+    _check_device("randperm", device)
+    return Tensor((generator or random.default_generator).draw().permutation(n).astype(dtype, copy=False))
 
 
 def allclose(

@@ -64,6 +64,24 @@ def to_float(array: Any) -> np.ndarray:
     return array if array.dtype.kind in "fV" else array.astype(FLOAT32)
 
 
+def is_number(value: Any) -> bool:
+    """Whether `value` is a Python number, which has no shape and no dtype of its own."""
+    return type(value) in (bool, int, float)
+
+
+def check_arrays(op: str, **arguments: Any) -> None:
+    """TypeError where one of the arguments is a Python number."""
+    for name, value in arguments.items():
+        if is_number(value):
+            raise TypeError(f"[{op}] {name}: expected an array, got the number {value}")
+
+
+def check_divisor(op: str, divisor: np.ndarray) -> None:
+    """ValueError where an integer divisor is zero."""
+    if divisor.dtype.kind in "biu" and not divisor.all():
+        raise ValueError(f"[{op}] other: expected non-zero integers, got a zero")
+
+
 def spec(value: Any) -> Any:
     """What backward must know of an operand to give its gradient the right shape and dtype."""
     return (value.shape, value.dtype) if isinstance(value, np.ndarray) else ((), None)

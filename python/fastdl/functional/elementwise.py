@@ -8,7 +8,17 @@ import numpy as np
 
 from fastdl._alloc import copy_like, into, out_for
 from fastdl.autograd import Op
-from fastdl.functional._operands import operands, silent, spec, sum_to, to_float
+from fastdl.functional._operands import (
+    check_arrays,
+    check_divisor,
+    is_number,
+    operands,
+    result_type,
+    silent,
+    spec,
+    sum_to,
+    to_float,
+)
 
 
 class Add(Op):
@@ -87,11 +97,7 @@ class Pow(Op):
     def forward(ctx: Any, input: Any, exponent: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(exponent)
         x, p = operands(input, exponent)
-        if x.dtype.kind in "iu" and (p < 0).any():
-            raise ValueError(
-                "[pow] exponent: expected non-negative integers for an integer base, got a negative one"
-            )
-        power = into(np.power, x, p)
+        power = _integer_power(x, p) if x.dtype.kind == "i" else into(np.power, x, p)
         ctx.save(x, p, power if ctx.needs_input_grad[1] else None)
         return power
 
@@ -111,12 +117,22 @@ class Pow(Op):
         return by_base, by_exponent
 
 
+def _integer_power(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Negative powers are rounded towards zero: all but those of 1 and -1 are 0."""
+    power = np.asarray(np.power(x, np.maximum(p, 0)))
+    if (p < 0).any():
+        inverse = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (p % 2), 0))
+        power = np.where(p < 0, inverse, power).astype(x.dtype)
+    return power
+
+
 class Remainder(Op):
     @staticmethod
     @silent
     def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(other)
         x, y = operands(input, other)
+        check_divisor("remainder", y)
         if ctx.needs_input_grad[1]:
             ctx.save(into(np.floor_divide, x, y))
         return into(np.remainder, x, y)
@@ -205,6 +221,10 @@ class MaskedFill(Op):
         mask = np.asarray(mask)
         if mask.dtype != np.bool_:
             raise TypeError(f"[masked_fill] mask: expected bool, got {mask.dtype}")
+        if np.ndim(value):
+            raise ValueError(
+                f"[masked_fill] value: expected a number or no axes, got shape {np.shape(value)}"
+            )
         ctx.save(mask)
         ctx.targets = spec(input), spec(value)
         if np.broadcast_shapes(input.shape, mask.shape) != input.shape:
@@ -228,6 +248,8 @@ class MaskedFill(Op):
 class Clamp(Op):
     @staticmethod
     def forward(ctx: Any, input: np.ndarray, low: Any, high: Any) -> np.ndarray:
+        dtype = result_type(input, *(bound for bound in (low, high) if bound is not None))
+        input = input.astype(dtype, copy=False)
         low = None if low is None else np.asarray(low, input.dtype)
         high = None if high is None else np.asarray(high, input.dtype)
         ctx.save(input, low, high)
@@ -264,30 +286,46 @@ def mul(input: Any, other: Any) -> Any:
     return Mul.apply(input, other)
 
 
-def div(input: Any, other: Any) -> Any:
-    """The quotient; of integers, in float32."""
-    return Div.apply(input, other)
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """The quotient; of integers, in float32. `rounding_mode` 'trunc' rounds it towards zero, 'floor' down; that keeps
+    the dtype and has a gradient of zero."""
+    if rounding_mode is None:
+        return Div.apply(input, other)
+    if rounding_mode not in ("trunc", "floor"):
+        raise ValueError(f"[div] rounding_mode: expected None, 'trunc' or 'floor', got {rounding_mode!r}")
+    return RoundedDiv.apply(input, other, rounding_mode)
 
 
 def pow(input: Any, exponent: Any) -> Any:
-    """`input` to the power of `exponent`, element by element."""
-    if isinstance(exponent, int | float) and exponent == 2:
-        return Mul.apply(input, input)
+    """`input` to the power of `exponent`, element by element.
+
+    Raises ValueError for an array of integers with a negative number as `exponent`.
+    """
+    if is_number(exponent):
+        check_arrays("pow", input=input)
+        if exponent == 2 and input.dtype.kind in "iuf":
+            return Mul.apply(input, input)
+        if exponent < 0 and isinstance(exponent, int) and input.dtype.kind in "biu":
+            raise ValueError(f"[pow] exponent: expected a non-negative number for integers, got {exponent}")
     return Pow.apply(input, exponent)
 
 
 def remainder(input: Any, other: Any) -> Any:
-    """What division leaves, with the sign of `other`."""
+    """What division leaves, with the sign of `other`. Raises ValueError for integers where `other` is zero."""
+    if is_number(other):
+        check_arrays("remainder", input=input)
     return Remainder.apply(input, other)
 
 
 def maximum(input: Any, other: Any) -> Any:
     """The greater of two, element by element."""
+    check_arrays("maximum", input=input, other=other)
     return Maximum.apply(input, other)
 
 
 def minimum(input: Any, other: Any) -> Any:
     """The lesser of two, element by element."""
+    check_arrays("minimum", input=input, other=other)
     return Minimum.apply(input, other)
 
 
@@ -309,8 +347,8 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     if plain:
         return Clamp.apply(input, min, max)
     if min is not None:
-        input = maximum(input, min)
-    return input if max is None else minimum(input, max)
+        input = Maximum.apply(input, min)
+    return input if max is None else Minimum.apply(input, max)
 
 
 class _Constant(Op):
@@ -351,9 +389,33 @@ class FloorDivide(Op):
     @staticmethod
     @silent
     def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
-        out = into(np.floor_divide, *operands(input, other))
+        x, y = operands(input, other)
+        check_divisor("floor_divide", y)
+        out = into(np.floor_divide, x, y)
         ctx.mark_non_differentiable(out)
         return out
+
+
+class RoundedDiv(Op):
+    """The quotient rounded towards zero or down: a step function, whose gradient is zero."""
+
+    @staticmethod
+    @silent
+    def forward(ctx: Any, input: Any, other: Any, mode: str) -> np.ndarray:
+        ctx.targets = spec(input), spec(other)
+        x, y = operands(input, other)
+        check_divisor("div", y)
+        if mode == "floor":
+            return into(np.floor_divide, x, y)
+        if x.dtype.kind in "fV":
+            return into(np.trunc, into(np.divide, x, y))
+        down = into(np.floor_divide, x, y)
+        return np.asarray(down + ((down < 0) & (down * y != x)))
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        zero = np.zeros_like(grad)
+        return sum_to(zero, ctx.targets[0]), sum_to(zero, ctx.targets[1]), None
 
 
 class LogicalAnd(_Constant):
@@ -398,31 +460,37 @@ class IsFinite(_Constant):
 
 def eq(input: Any, other: Any) -> Any:
     """Where the two are equal."""
+    check_arrays("eq", input=input)
     return Eq.apply(input, other)
 
 
 def ne(input: Any, other: Any) -> Any:
     """Where the two differ."""
+    check_arrays("ne", input=input)
     return Ne.apply(input, other)
 
 
 def lt(input: Any, other: Any) -> Any:
     """Where `input` is less."""
+    check_arrays("lt", input=input)
     return Lt.apply(input, other)
 
 
 def le(input: Any, other: Any) -> Any:
     """Where `input` is less or equal."""
+    check_arrays("le", input=input)
     return Le.apply(input, other)
 
 
 def gt(input: Any, other: Any) -> Any:
     """Where `input` is greater."""
+    check_arrays("gt", input=input)
     return Gt.apply(input, other)
 
 
 def ge(input: Any, other: Any) -> Any:
     """Where `input` is greater or equal."""
+    check_arrays("ge", input=input)
     return Ge.apply(input, other)
 
 
@@ -433,11 +501,13 @@ def floor_divide(input: Any, other: Any) -> Any:
 
 def logical_and(input: Any, other: Any) -> Any:
     """Where both are non-zero."""
+    check_arrays("logical_and", input=input, other=other)
     return LogicalAnd.apply(input, other)
 
 
 def logical_or(input: Any, other: Any) -> Any:
     """Where either is non-zero."""
+    check_arrays("logical_or", input=input, other=other)
     return LogicalOr.apply(input, other)
 
 
@@ -448,16 +518,22 @@ def logical_not(input: Any) -> Any:
 
 def bitwise_and(input: Any, other: Any) -> Any:
     """``input & other`` of integers or booleans."""
+    if is_number(other):
+        check_arrays("bitwise_and", input=input)
     return BitwiseAnd.apply(input, other)
 
 
 def bitwise_or(input: Any, other: Any) -> Any:
     """``input | other`` of integers or booleans."""
+    if is_number(other):
+        check_arrays("bitwise_or", input=input)
     return BitwiseOr.apply(input, other)
 
 
 def bitwise_xor(input: Any, other: Any) -> Any:
     """``input ^ other`` of integers or booleans."""
+    if is_number(other):
+        check_arrays("bitwise_xor", input=input)
     return BitwiseXor.apply(input, other)
 
 

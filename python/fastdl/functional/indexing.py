@@ -10,6 +10,7 @@ from fastdl import _tape
 from fastdl._alloc import copy_like, zeros
 from fastdl.autograd import Op
 from fastdl.functional._operands import ValuesIndices, normalize_axis, sum_to
+from fastdl.functional.shape import expand, flatten
 
 
 def as_index(index: Any) -> Any:
@@ -96,8 +97,7 @@ def _along(index: np.ndarray, axis: int) -> tuple[np.ndarray, ...]:
     return tuple(grid)
 
 
-def _checked_index(op: str, input: np.ndarray, dim: int, index: Any) -> tuple[np.ndarray, int]:
-    index = np.asarray(index)
+def _checked_index(op: str, input: np.ndarray, dim: int, index: np.ndarray) -> tuple[np.ndarray, int]:
     axis = normalize_axis(op, dim, input.ndim)
     if index.dtype.kind not in "iu":
         raise TypeError(f"[{op}] index: expected integers, got {index.dtype}")
@@ -116,29 +116,37 @@ def _checked_index(op: str, input: np.ndarray, dim: int, index: Any) -> tuple[np
 class Gather(Op):
     @staticmethod
     def forward(ctx: Any, input: np.ndarray, dim: int, index: Any) -> np.ndarray:
-        x = np.asarray(input)
-        if x.ndim == 0:
-            return x.copy()
-        index, axis = _checked_index("gather", x, dim, index)
+        # a number stands for one element, as an operand and as an index
+        x, index = np.asarray(input), np.asarray(index)
+        ctx.shape, ctx.picked = x.shape, index.shape
+        if index.size == 0:
+            ctx.save(None)
+            return np.empty(index.shape, x.dtype)
+        x, index = np.atleast_1d(x), np.atleast_1d(index)
+        index, ctx.axis = _checked_index("gather", x, dim, index)
         ctx.save(index)
-        ctx.shape, ctx.axis = x.shape, axis
-        return x[_along(index, axis)]
+        return x[_along(index, ctx.axis)].reshape(ctx.picked)
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
-        if grad.ndim == 0:
-            return grad, None, None
-        out = zeros(ctx.shape, grad.dtype)
-        np.add.at(out, _along(ctx.saved[0], ctx.axis), grad)
-        return out, None, None
+        (index,) = ctx.saved
+        out = zeros(ctx.shape or (1,), grad.dtype)
+        if index is not None:
+            np.add.at(out, _along(index, ctx.axis), grad.reshape(index.shape))
+        return out.reshape(ctx.shape), None, None
 
 
 class ScatterAdd(Op):
     @staticmethod
     def forward(ctx: Any, input: np.ndarray, dim: int, index: Any, src: np.ndarray) -> np.ndarray:
-        x = np.asarray(input)
+        x, index, src = np.asarray(input), np.asarray(index), np.asarray(src)
+        ctx.src_shape = src.shape
+        if index.size == 0:
+            ctx.save(None)
+            return copy_like(x, x)
+        shape = x.shape
+        x, index, src = np.atleast_1d(x), np.atleast_1d(index), np.atleast_1d(src)
         index, axis = _checked_index("scatter_add", x, dim, index)
-        src = np.asarray(src)
         if src.ndim != index.ndim or any(a > b for a, b in zip(index.shape, src.shape, strict=True)):
             raise ValueError(
                 f"[scatter_add] src: expected a shape of at least {index.shape}, got {src.shape}"
@@ -146,18 +154,21 @@ class ScatterAdd(Op):
         if src.dtype != x.dtype:
             raise TypeError(f"[scatter_add] src: expected {x.dtype}, got {src.dtype}")
         ctx.save(index)
-        ctx.axis, ctx.src_shape = axis, src.shape
+        ctx.axis = axis
         out = copy_like(x, x)
         np.add.at(out, _along(index, axis), src[tuple(slice(extent) for extent in index.shape)])
-        return out
+        return out.reshape(shape)
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
         (index,) = ctx.saved
         by_src = None
         if ctx.needs_input_grad[3]:
-            by_src = np.zeros(ctx.src_shape, grad.dtype)
-            by_src[tuple(slice(extent) for extent in index.shape)] = grad[_along(index, ctx.axis)]
+            by_src = np.zeros(ctx.src_shape or (1,), grad.dtype)
+            if index is not None:
+                taken = np.atleast_1d(grad)[_along(index, ctx.axis)]
+                by_src[tuple(slice(extent) for extent in index.shape)] = taken
+            by_src = by_src.reshape(ctx.src_shape)
         return grad, None, None, by_src
 
 
@@ -165,6 +176,10 @@ class IndexSelect(Op):
     @staticmethod
     def forward(ctx: Any, input: np.ndarray, dim: int, index: Any) -> np.ndarray:
         x, index = np.asarray(input), np.asarray(index)
+        ctx.shape = shape = x.shape
+        if x.ndim == 0 and index.size != 1:
+            raise ValueError(f"[index_select] index: expected one value for no axes, got {index.size}")
+        x = np.atleast_1d(x)
         axis = normalize_axis("index_select", dim, x.ndim)
         if index.dtype.kind not in "iu":
             raise TypeError(f"[index_select] index: expected integers, got {index.dtype}")
@@ -177,14 +192,16 @@ class IndexSelect(Op):
                 f"got {index.min()} to {index.max()}"
             )
         ctx.save(index)
-        ctx.shape, ctx.axis = x.shape, axis
-        return np.take(x, index, axis)
+        ctx.axis = axis
+        taken = np.take(x, index, axis)
+        return taken if shape else taken.reshape(())
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
-        out = zeros(ctx.shape, grad.dtype)
-        np.add.at(np.moveaxis(out, ctx.axis, 0), ctx.saved[0], np.moveaxis(grad, ctx.axis, 0))
-        return out, None, None
+        out = zeros(ctx.shape or (1,), grad.dtype)
+        moved = np.moveaxis(np.atleast_1d(grad), ctx.axis, 0)
+        np.add.at(np.moveaxis(out, ctx.axis, 0), ctx.saved[0], moved)
+        return out.reshape(ctx.shape), None, None
 
 
 class MaskedSelect(Op):
@@ -257,9 +274,22 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     return IndexSelect.apply(input, dim, index)
 
 
-def take_along_dim(input: Any, indices: Any, dim: int) -> Any:
-    """As `gather`, for an index of the other extents of `input`."""
-    return Gather.apply(input, dim, indices)
+def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
+    """As `gather`, but `input` and `indices` broadcast in the other axes, and indices may count from the end.
+
+    Without `dim` both are flattened.
+    """
+    if dim is None:
+        return take_along_dim(flatten(input), flatten(indices), 0)
+    index = np.asarray(getattr(indices, "data", indices) if not isinstance(indices, np.ndarray) else indices)
+    shape = tuple(input.shape)
+    axis = normalize_axis("take_along_dim", dim, len(shape))
+    if index.ndim != len(shape):
+        raise ValueError(f"[take_along_dim] indices: expected {len(shape)} axes, got shape {index.shape}")
+    others = list(np.broadcast_shapes(*((*s[:axis], 1, *s[axis + 1 :]) for s in (shape, index.shape))))
+    index = np.broadcast_to(index, (*others[:axis], index.shape[axis], *others[axis + 1 :]))
+    index = np.where(index < 0, index + shape[axis], index) if index.dtype.kind == "i" else index
+    return Gather.apply(expand(input, (*others[:axis], shape[axis], *others[axis + 1 :])), axis, index)
 
 
 def masked_select(input: Any, mask: Any) -> Any:
@@ -267,13 +297,13 @@ def masked_select(input: Any, mask: Any) -> Any:
     return MaskedSelect.apply(input, mask)
 
 
-def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
-    """The pair (values, indices) sorted along `dim`; equal elements keep their order."""
+def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """The pair (values, indices) sorted along `dim`; equal elements keep their order, `stable` or not."""
     return ValuesIndices(*Sort.apply(input, dim, descending, None))
 
 
-def argsort(input: Any, dim: int = -1, descending: bool = False) -> Any:
-    """The indices that sort along `dim`."""
+def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """The indices that sort along `dim`; equal elements keep their order, `stable` or not."""
     return Sort.apply(input, dim, descending, None)[1]
 
 
@@ -286,8 +316,11 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     return ValuesIndices(*Sort.apply(input, dim, largest, k))
 
 
-def nonzero(input: Any) -> Any:
-    """The indices of non-zero elements, one row each."""
+def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
+    """The indices of non-zero elements, one row each; or, `as_tuple`, an array of indices for each axis."""
+    if as_tuple:
+        rows = NonZero.apply(input if len(input.shape) else input.reshape(1))
+        return tuple(rows[:, axis] for axis in range(rows.shape[1]))
     return NonZero.apply(input)
 
 

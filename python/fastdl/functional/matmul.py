@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def _other_gradient(grad: np.ndarray, input: np.ndarray, shape: tuple[int, ...])
     rows = input[None] if input.ndim == 1 else input
     matrix = shape if len(shape) > 1 else (*shape, 1)
     if len(matrix) == 2 and rows.ndim > 2:  # one product over all batches in place of a sum of products
-        rows, grad = (array.reshape(-1, array.shape[-1]) for array in (rows, grad))
+        rows, grad = (array.reshape(math.prod(array.shape[:-1]), array.shape[-1]) for array in (rows, grad))
     return sum_to(_product(rows.swapaxes(-1, -2), grad), (matrix, None)).reshape(shape)
 
 

@@ -37,6 +37,12 @@ def _spread(grad: np.ndarray, like: np.ndarray | tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(grad, like if isinstance(like, tuple) else like.shape)
 
 
+def _cast(input: Any, dtype: Any) -> Any:
+    from fastdl.functional.shape import cast
+
+    return input if dtype is None else cast(input, np.dtype(dtype))
+
+
 class Sum(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> np.ndarray:
@@ -172,10 +178,11 @@ class MinAt(_ExtremeAt):
 
 class Prod(Op):
     @staticmethod
-    def forward(ctx: Any, input: Any, dim: Any, keepdim: bool) -> np.ndarray:
+    def forward(ctx: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> np.ndarray:
         x = np.asarray(input)
         ctx.axes, ctx.keepdim = normalize_axes("prod", dim, x.ndim), keepdim
-        dtype = np.dtype(np.int64) if x.dtype.kind in "biu" else x.dtype
+        if dtype is None:
+            dtype = np.dtype(np.int64) if x.dtype.kind in "biu" else x.dtype
         ctx.save(x)
         return reduce_into(np.multiply, x, ctx.axes, keepdim, dtype)
 
@@ -190,7 +197,7 @@ class Prod(Op):
         after[..., :-1] = np.cumprod(rows[..., :0:-1], axis=-1)[..., ::-1]
         others = (before * after).reshape(moved.shape)
         others = np.moveaxis(others, range(x.ndim - len(ctx.axes), x.ndim), ctx.axes)
-        return others * restore_axes(grad, ctx.axes, ctx.keepdim), None, None
+        return others * restore_axes(grad, ctx.axes, ctx.keepdim), None, None, None
 
 
 class Norm(Op):
@@ -202,15 +209,17 @@ class Norm(Op):
         ctx.axes, ctx.keepdim, ctx.p = normalize_axes("norm", dim, x.ndim), keepdim, p
         if p == 2:
             out = np.sqrt(reduce_into(np.add, into(np.multiply, x, x), ctx.axes, keepdim))
-        elif p == float("inf"):
-            out = reduce_into(np.maximum, into(np.absolute, x), ctx.axes, keepdim)
+        elif np.isinf(p):
+            extreme = np.maximum if p > 0 else np.minimum
+            out = reduce_into(extreme, into(np.absolute, x), ctx.axes, keepdim)
+        elif p == 0:
+            out = reduce_into(np.add, (x != 0).astype(x.dtype), ctx.axes, keepdim)
         elif p == 1:
             out = reduce_into(np.add, into(np.absolute, x), ctx.axes, keepdim)
-        elif p > 0:
-            powers = into(np.power, into(np.absolute, x), np.asarray(p, x.dtype))
-            out = np.power(reduce_into(np.add, powers, ctx.axes, keepdim), np.asarray(1 / p, x.dtype))
         else:
-            raise ValueError(f"[norm] p: expected a positive number, got {p}")
+            with np.errstate(divide="ignore", over="ignore"):
+                powers = into(np.power, into(np.absolute, x), np.asarray(p, x.dtype))
+                out = np.power(reduce_into(np.add, powers, ctx.axes, keepdim), np.asarray(1 / p, x.dtype))
         out = np.asarray(out)
         ctx.save(x, out)
         return out
@@ -218,11 +227,13 @@ class Norm(Op):
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
         x, out = ctx.saved
-        grad, out = restore_axes(grad, ctx.axes, ctx.keepdim), restore_axes(out, ctx.axes, ctx.keepdim)
         p = ctx.p
+        if p == 0:
+            return None, None, None, None
+        grad, out = restore_axes(grad, ctx.axes, ctx.keepdim), restore_axes(out, ctx.axes, ctx.keepdim)
         if p == 1:
             slope = np.sign(x)
-        elif p == float("inf"):
+        elif np.isinf(p):
             slope = np.sign(x) * (np.absolute(x) == out)
             slope /= np.maximum(np.absolute(slope).sum(axis=ctx.axes, keepdims=True), 1)
         else:
@@ -305,7 +316,8 @@ class _Truth(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, dim: Any, keepdim: bool) -> np.ndarray:
         x = np.asarray(input)
-        axes = normalize_axes("any", dim, x.ndim)
+        # an empty tuple is no axis here, and every axis in the other reductions
+        axes = () if isinstance(dim, tuple | list) and not dim else normalize_axes("any", dim, x.ndim)
         return reduce_into(ctx.ufunc, x.astype(bool, copy=False), axes, keepdim)
 
 
@@ -322,26 +334,33 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     return Sum.apply(input, dim, keepdim, dtype)
 
 
-def mean(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The mean over `dim` (None: over everything)."""
-    return Mean.apply(input, dim, keepdim)
+    return Mean.apply(_cast(input, dtype), dim, keepdim)
 
 
 def var(
-    input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False, unbiased: Any = None
-) -> Any:
-    """The variance over `dim`: squared deviations by their count less `correction`."""
-    correction = correction if unbiased is None else int(bool(unbiased))
-    return Var.apply(input, dim, correction, keepdim)
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False,
+    *, correction: float | None = None,
+) -> Any:  # fmt: skip
+    """The variance over `dim`: squared deviations by their count less `correction` (1; 0 where not `unbiased`)."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None and correction is not None:
+        raise TypeError("[var] unbiased, correction: expected one of them, got both")
+    if unbiased is not None:
+        correction = int(unbiased)
+    return Var.apply(input, dim, 1 if correction is None else correction, keepdim)
 
 
 def std(
-    input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False, unbiased: Any = None
-) -> Any:
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False,
+    *, correction: float | None = None,
+) -> Any:  # fmt: skip
     """The square root of `var`."""
     from fastdl.functional.unary import sqrt
 
-    return sqrt(var(input, dim, correction=correction, keepdim=keepdim, unbiased=unbiased))
+    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
 def amax(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -386,14 +405,19 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return Argmin.apply(input, dim, keepdim)
 
 
-def prod(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The product over `dim` (None: over everything)."""
-    return Prod.apply(input, dim, keepdim)
+def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The product over `dim` (None: over everything); of integers, in int64."""
+    return Prod.apply(_cast(input, dtype), dim, keepdim, dtype)
 
 
-def norm(input: Any, p: Any = 2, dim: Any = None, keepdim: bool = False) -> Any:
-    """The `p`-norm of the elements over `dim`; `p` a positive number, infinity or "fro"."""
-    return Norm.apply(input, 2.0 if p == "fro" else float(p), dim, keepdim)
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The `p`-norm of the elements over `dim`: any number, infinite ones too, or "fro" (2).
+
+    0 counts what is not zero.
+    """
+    if isinstance(p, str) and p != "fro":
+        raise ValueError(f"[norm] p: expected a number or 'fro', got {p!r}")
+    return Norm.apply(_cast(input, dtype), 2.0 if p in ("fro", None) else float(p), dim, keepdim)
 
 
 def logsumexp(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -401,9 +425,9 @@ def logsumexp(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return LogSumExp.apply(input, dim, keepdim)
 
 
-def cumsum(input: Any, dim: int) -> Any:
-    """The running sum along `dim`."""
-    return Cumsum.apply(input, dim)
+def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
+    """The running sum along `dim`; of integers, in int64."""
+    return Cumsum.apply(_cast(input, dtype), dim)
 
 
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:

@@ -194,12 +194,18 @@ class Cat(Op):
         arrays = [np.asarray(tensor) for tensor in tensors]
         if not arrays:
             raise ValueError("[cat] tensors: expected at least one, got none")
-        first = arrays[0]
+        dtype = result_type(*arrays)
+        # PyTorch passes over arrays of shape (0,) wherever they stand
+        held = [array for array in arrays if array.shape != (0,)]
+        first = held[0] if held else arrays[0]
         axis = normalize_axis("cat", dim, first.ndim)
         if first.ndim == 0:
             raise ValueError("[cat] tensors: expected at least one axis, got a 0-d one")
         shape = list(first.shape)
-        for position, array in enumerate(arrays[1:], 1):
+        shape[axis] = 0
+        for position, array in enumerate(arrays):
+            if array.shape == (0,) and held:
+                continue
             if array.ndim != first.ndim or any(
                 a != b for at, (a, b) in enumerate(zip(first.shape, array.shape, strict=True)) if at != axis
             ):
@@ -209,16 +215,18 @@ class Cat(Op):
                 )
             shape[axis] += array.shape[axis]
         ctx.axis = axis
-        ctx.extents = [array.shape[axis] for array in arrays]
+        ctx.extents = [None if array.shape == (0,) else array.shape[axis] for array in arrays]
         ctx.dtypes = [array.dtype for array in arrays]
-        dtype = result_type(*arrays)
-        return np.concatenate(arrays, axis=axis, out=empty(shape, dtype), casting="same_kind")
+        return np.concatenate(held or arrays, axis=axis, out=empty(shape, dtype), casting="same_kind")
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
         parts: list[Any] = [None]
         start = 0
         for extent, dtype, needed in zip(ctx.extents, ctx.dtypes, ctx.needs_input_grad[1:], strict=True):
+            if extent is None:
+                parts.append(np.zeros(0, dtype) if needed else None)
+                continue
             index = (slice(None),) * ctx.axis + (slice(start, start + extent),)
             parts.append(grad[index].astype(dtype, copy=False) if needed else None)
             start += extent
@@ -389,7 +397,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
 def squeeze(input: Any, dim: Any = None) -> Any:
     """A view without the axes of extent 1, or without those of `dim` that have extent 1."""
     shape = input.shape
-    axes = normalize_axes("squeeze", dim, len(shape))
+    axes = () if isinstance(dim, tuple | list) and not dim else normalize_axes("squeeze", dim, len(shape))
     return Reshape.apply(
         input, tuple(extent for axis, extent in enumerate(shape) if extent != 1 or axis not in axes), True
     )
@@ -417,16 +425,21 @@ def expand_as(input: Any, other: Any) -> Any:
     return Expand.apply(input, tuple(other.shape))
 
 
-def flip(input: Any, *dims: Any) -> Any:
-    """A copy with the order along `dims` reversed."""
-    given = _sizes("flip", dims)
+def flip(input: Any, *axes: Any, dims: Any = None) -> Any:
+    """A copy with the order along some axes reversed, given one by one or as `dims`."""
+    given = _sizes("flip", axes if dims is None else (dims,))
     return Flip.apply(input, normalize_axes("flip", given, len(input.shape)) if given else ())
 
 
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """A copy with elements shifted round along `dims` (None: in the flattened array)."""
-    shifts = tuple(shifts) if isinstance(shifts, Sequence) else shifts
-    return Roll.apply(input, shifts, tuple(dims) if isinstance(dims, Sequence) else dims)
+    by = tuple(shifts) if isinstance(shifts, Sequence) else (shifts,)
+    given = () if dims is None else tuple(dims) if isinstance(dims, Sequence) else (dims,)
+    if len(by) != len(given) and not (len(by) == 1 and not given):
+        raise ValueError(f"[roll] shifts, dims: expected one shift for each of dims, got {shifts} and {dims}")
+    if not given:
+        return Roll.apply(input, by[0], None)
+    return Roll.apply(input, by, tuple(normalize_axis("roll", axis, len(input.shape)) for axis in given))
 
 
 def repeat(input: Any, *repeats: Any) -> Any:
@@ -440,11 +453,19 @@ def tile(input: Any, *dims: Any) -> Any:
     return Tile.apply(input, (1,) * (len(input.shape) - len(counts)) + counts)
 
 
-def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
-    """Each element along `dim` (None: of the flattened array) repeated on the spot; one count or one each."""
+def repeat_interleave(
+    input: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+) -> Any:
+    """Each element along `dim` (None: of the flattened array) repeated on the spot; one count or one each.
+
+    `output_size`, where given, must be what the counts add up to.
+    """
     if dim is None:
         input, dim = flatten(input), 0
-    return RepeatInterleave.apply(input, repeats, normalize_axis("repeat_interleave", dim, len(input.shape)))
+    out = RepeatInterleave.apply(input, repeats, normalize_axis("repeat_interleave", dim, len(input.shape)))
+    if output_size is not None and out.shape[dim] != output_size:
+        raise ValueError(f"[repeat_interleave] output_size: expected {out.shape[dim]}, got {output_size}")
+    return out
 
 
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from fastdl._alloc import copy_like, into
 from fastdl.autograd import Op
 from fastdl.functional._operands import silent, to_float
+from fastdl.functional.elementwise import pow
 
 
 class _Unary(Op):
@@ -177,13 +179,14 @@ class Abs(Op):
 
 
 class _Flat(Op):
-    """A step function: its gradient is zero wherever it has one."""
+    """A step function: its gradient is zero wherever it has one. Of integers it is what it was."""
 
     function: Any
 
     @staticmethod
     def forward(ctx: Any, input: np.ndarray) -> np.ndarray:
-        return into(ctx.function, np.asarray(input))
+        x = np.asarray(input)
+        return into(ctx.function, x) if x.dtype.kind in "fV" else x.copy()
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> np.ndarray:
@@ -192,6 +195,11 @@ class _Flat(Op):
 
 class Sign(_Flat):
     function = np.sign
+
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray) -> np.ndarray:
+        x = np.asarray(input)
+        return x.copy() if x.dtype.kind == "b" else into(np.sign, x)
 
 
 class Floor(_Flat):
@@ -202,8 +210,26 @@ class Ceil(_Flat):
     function = np.ceil
 
 
-class Round(_Flat):
-    function = np.rint
+class Round(Op):
+    """To the nearest, halves to even; its gradient is zero wherever it has one."""
+
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, decimals: int) -> np.ndarray:
+        x = np.asarray(input)
+        if x.dtype.kind in "iu" and decimals == 0:
+            return x.copy()
+        if x.dtype.kind not in "fV":
+            raise TypeError(f"[round] input: expected a floating dtype, got {x.dtype}")
+        if decimals == 0:
+            return into(np.rint, x)
+        scale = x.dtype.type(10.0 ** builtins.abs(decimals))
+        if decimals > 0:
+            return np.asarray(np.rint(x * scale) / scale)
+        return np.asarray(np.rint(x / scale) * scale)
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        return np.zeros_like(grad), None
 
 
 class Trunc(_Flat):
@@ -295,9 +321,9 @@ def ceil(input: Any) -> Any:
     return Ceil.apply(input)
 
 
-def round(input: Any) -> Any:
-    """`input` rounded to the nearest integer, halves to even."""
-    return Round.apply(input)
+def round(input: Any, *, decimals: int = 0) -> Any:
+    """`input` rounded to so many decimals (negative: tens, hundreds...), halves to even."""
+    return Round.apply(input, decimals)
 
 
 def trunc(input: Any) -> Any:
@@ -307,7 +333,7 @@ def trunc(input: Any) -> Any:
 
 def square(input: Any) -> Any:
     """`input` times itself."""
-    return input * input
+    return pow(input, 2)
 
 
 __all__ = [
