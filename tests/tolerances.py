@@ -84,3 +84,22 @@ TOLERANCES = {
     # 2⁻⁵³ · |f| / 10⁻⁵ ≈ 10⁻¹¹ · |f| stay below 10⁻⁸ for |f|, |f'''| up to a few hundred.
     "finite_difference": 1e-7,
 }
+
+
+# ---- PyTorch's sample inputs
+
+# Two implementations of one formula: a few hundred terms in another order, and functions that each side rounds on its
+# own.
+LIKE_TORCH = {"float32": 4e-6, "float64": 1e-13}
+
+
+def assert_like_torch(found, expected, what):
+    """NaN and infinities in the same places, integers equal, the rest within LIKE_TORCH of the largest."""
+    if found.dtype.kind != "f":
+        np.testing.assert_array_equal(found, expected, err_msg=what)
+        return
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected), err_msg=what)
+    infinite = np.isinf(expected)
+    np.testing.assert_array_equal(found[infinite], expected[infinite], err_msg=what)
+    error, bound = relative_error(found, expected), LIKE_TORCH[found.dtype.name]
+    assert error <= bound, f"{what}: relative error {error:.3g} is over {bound:.3g}"
