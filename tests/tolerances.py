@@ -32,6 +32,8 @@ QUOTIENTS = {"rtol": 16 * EPS64, "atol": 64 * EPS64}
 
 # Two sums in float64, in different orders, of up to 4200 products of the order of 1.
 POOLED_SUMS = {"rtol": 1e4 * EPS64, "atol": 1e2 * EPS64}
+# Normalised values of some twenty numbers, cubed, and their gradients, in float64: both sides round.
+NORMALISED = {"rtol": 1000 * EPS64, "atol": 1000 * EPS64}
 
 
 # ---- ops against their references -----------------------------------------------------------------------------------

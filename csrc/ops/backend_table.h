@@ -7,6 +7,7 @@
 #include "ops/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "ops/adaptive_max_pool2d/adaptive_max_pool2d.h"
 #include "ops/avg_pool2d/avg_pool2d.h"
+#include "ops/batch_norm/batch_norm.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/conv_transpose2d/conv_transpose2d.h"
 #include "ops/cross_entropy/cross_entropy.h"

@@ -20,6 +20,7 @@ from fastdl.functional.adaptive_max_pool2d import (
     adaptive_max_pool2d_with_indices,
 )
 from fastdl.functional.avg_pool2d import avg_pool2d, avg_pool2d_backward
+from fastdl.functional.batch_norm import batch_norm, batch_norm_backward
 from fastdl.functional.conv2d import conv2d, conv2d_backward
 from fastdl.functional.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
@@ -42,6 +43,8 @@ __all__ = [
     "adaptive_max_pool2d_with_indices",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "conv2d",
     "conv2d_backward",
     "conv_transpose2d",

@@ -5,6 +5,7 @@ from fastdl.nn.activation import LeakyReLU, ReLU, Sigmoid, Tanh
 from fastdl.nn.adaptive_avg_pool2d import AdaptiveAvgPool2d
 from fastdl.nn.adaptive_max_pool2d import AdaptiveMaxPool2d
 from fastdl.nn.avg_pool2d import AvgPool2d
+from fastdl.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from fastdl.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from fastdl.nn.conv2d import Conv2d
 from fastdl.nn.conv_transpose2d import ConvTranspose2d
@@ -40,6 +41,9 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",

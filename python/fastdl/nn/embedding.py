@@ -98,8 +98,10 @@ class Embedding(Module):
                 "[Embedding] embeddings: expected (num_embeddings, embedding_dim), "
                 f"got {tuple(embeddings.shape)}"
             )
+        num_embeddings, embedding_dim = embeddings.shape
         return cls(
-            *embeddings.shape,
+            num_embeddings,
+            embedding_dim,
             padding_idx=padding_idx,
             max_norm=max_norm,
             norm_type=norm_type,

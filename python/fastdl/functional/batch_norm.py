@@ -1,0 +1,104 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastdl import _core
+from fastdl._tape import writes
+from fastdl.autograd import Op
+
+
+class BatchNorm(Op):
+    fresh = True
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        input: Any,
+        running_mean: Any,
+        running_var: Any,
+        weight: Any,
+        bias: Any,
+        training: bool,
+        momentum: float,
+        eps: float,
+    ) -> Any:
+        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
+            raise ValueError("[batch_norm] running_mean, running_var: expected no requires_grad, got True")
+        y, mean, invstd = _core.batch_norm_forward(
+            input, running_mean, running_var, weight, bias, training, momentum, eps
+        )
+        if training:
+            for statistics in (running_mean, running_var):
+                if statistics is not None:
+                    writes.note(statistics)
+        # not the running statistics, which the next batch changes
+        ctx.save(input, weight, mean, invstd)
+        ctx.options = training, eps
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        needs = ctx.needs_input_grad
+        grad_input, grad_weight, grad_bias = _core.batch_norm_backward(
+            grad_output, *ctx.saved, *ctx.options, needs[0], needs[3], needs[4]
+        )
+        return grad_input, None, None, grad_weight, grad_bias, None, None, None
+
+
+def batch_norm(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """``(input - mean) / sqrt(variance + eps) * weight + bias``, mean and variance taken for each channel.
+
+    Args:
+        input: (N, C) or (N, C, ...), float32 or float64.
+        running_mean, running_var: (C), both or None for neither. Without `training` they are the statistics;
+            with it the batch's are, and these move in place by `momentum` towards the batch's mean and
+            unbiased variance.
+        weight, bias: (C), or None.
+        momentum: the share of the new batch in the running statistics.
+        eps: added to the variance.
+
+    Returns:
+        An array shaped like `input`.
+
+    Raises:
+        ValueError: shapes that do not fit, one value per channel with `training`, no statistics without it,
+            eps not positive with `training` or negative without.
+        TypeError: dtypes that differ or are not floating.
+
+    Source: S. Ioffe and C. Szegedy, Batch normalization, arXiv:1502.03167.
+    """
+    return BatchNorm.apply(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def batch_norm_backward(
+    grad_output: Any,
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    training: bool = False,
+    eps: float = 1e-5,
+    output_mask: Sequence[bool] = (True, True, True),
+) -> tuple[Any, Any, Any]:
+    """The gradients of batch_norm with respect to input, weight and bias, on arrays; None where not asked for.
+
+    grad_output is shaped like `input`. With `training` the running statistics are neither read nor changed.
+    """
+    if training:
+        running_mean = running_var = None
+    _, mean, invstd = _core.batch_norm_forward(
+        input, running_mean, running_var, weight, None, training, 0.0, eps
+    )
+    return _core.batch_norm_backward(grad_output, input, weight, mean, invstd, training, eps, *output_mask)
