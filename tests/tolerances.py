@@ -35,6 +35,9 @@ POOLED_SUMS = {"rtol": 1e4 * EPS64, "atol": 1e2 * EPS64}
 # Normalised values of some twenty numbers, cubed, and their gradients, in float64: both sides round.
 NORMALISED = {"rtol": 1000 * EPS64, "atol": 1000 * EPS64}
 
+# Means of random numbers: beyond six standard errors lies one normally distributed value in 5·10⁸.
+STANDARD_ERRORS = 6
+
 
 # ---- ops against their references -----------------------------------------------------------------------------------
 

@@ -189,6 +189,11 @@ FASTDL_INLINE V min_nan(V a, V b) {
   return select(isnan(a), a, min(a, b));
 }
 
+/// The products of the lower halves of two vectors' 64-bit lanes.
+FASTDL_INLINE UintVec<double> multiply_low_halves(UintVec<double> a, UintVec<double> b) {
+  return Native::multiply_low_halves(a, b);
+}
+
 // ---- conversions ----
 
 /// Rounded to nearest even. Without AVX-512, 64-bit lanes are converted one by one.

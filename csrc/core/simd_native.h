@@ -104,6 +104,7 @@ FASTDL_INLINE To bit_cast(From v) {
 struct Native {
   using F = Vec<float>;
   using D = Vec<double>;
+  using U = UintVec<double>;
 #if defined(__x86_64__)
   static constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 #endif
@@ -123,6 +124,9 @@ struct Native {
   FASTDL_INLINE static D floor(D v) { return _mm512_roundscale_pd(v, down); }
   FASTDL_INLINE static bool any(IntVec<float> m) { return _mm512_movepi32_mask(bit_cast<__m512i>(m)) != 0; }
   FASTDL_INLINE static bool any(IntVec<double> m) { return _mm512_movepi64_mask(bit_cast<__m512i>(m)) != 0; }
+  FASTDL_INLINE static U multiply_low_halves(U a, U b) {
+    return bit_cast<U>(_mm512_mul_epu32(bit_cast<__m512i>(a), bit_cast<__m512i>(b)));
+  }
 #elif FASTDL_SIMD_AVX2
   FASTDL_INLINE static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   FASTDL_INLINE static D fma(D a, D b, D c) { return _mm256_fmadd_pd(a, b, c); }
@@ -138,6 +142,9 @@ struct Native {
   FASTDL_INLINE static D floor(D v) { return _mm256_floor_pd(v); }
   FASTDL_INLINE static bool any(IntVec<float> m) { return _mm256_movemask_ps(bit_cast<__m256>(m)) != 0; }
   FASTDL_INLINE static bool any(IntVec<double> m) { return _mm256_movemask_pd(bit_cast<__m256d>(m)) != 0; }
+  FASTDL_INLINE static U multiply_low_halves(U a, U b) {
+    return bit_cast<U>(_mm256_mul_epu32(bit_cast<__m256i>(a), bit_cast<__m256i>(b)));
+  }
 #elif FASTDL_SIMD_SSE4
   FASTDL_INLINE static F fma(F a, F b, F c) { return a * b + c; }
   FASTDL_INLINE static D fma(D a, D b, D c) { return a * b + c; }
@@ -153,6 +160,9 @@ struct Native {
   FASTDL_INLINE static D floor(D v) { return _mm_floor_pd(v); }
   FASTDL_INLINE static bool any(IntVec<float> m) { return _mm_movemask_ps(bit_cast<__m128>(m)) != 0; }
   FASTDL_INLINE static bool any(IntVec<double> m) { return _mm_movemask_pd(bit_cast<__m128d>(m)) != 0; }
+  FASTDL_INLINE static U multiply_low_halves(U a, U b) {
+    return bit_cast<U>(_mm_mul_epu32(bit_cast<__m128i>(a), bit_cast<__m128i>(b)));
+  }
 #elif FASTDL_SIMD_NEON
   FASTDL_INLINE static F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
   FASTDL_INLINE static D fma(D a, D b, D c) { return vfmaq_f64(c, a, b); }
@@ -168,6 +178,10 @@ struct Native {
   FASTDL_INLINE static D floor(D v) { return vrndmq_f64(v); }
   FASTDL_INLINE static bool any(IntVec<float> m) { return vmaxvq_u32(bit_cast<uint32x4_t>(m)) != 0; }
   FASTDL_INLINE static bool any(IntVec<double> m) { return vmaxvq_u32(bit_cast<uint32x4_t>(m)) != 0; }
+  FASTDL_INLINE static U multiply_low_halves(U a, U b) {
+    const uint32x2_t low_a = vmovn_u64(bit_cast<uint64x2_t>(a)), low_b = vmovn_u64(bit_cast<uint64x2_t>(b));
+    return bit_cast<U>(vmull_u32(low_a, low_b));
+  }
 #else
 #if defined(__FMA__)
   // Spelled out: left to contraction, two lanes of `a * b + c * d` might be rounded differently.
@@ -217,6 +231,7 @@ struct Native {
     for (std::size_t i = 0; i < sizeof m / sizeof m[0]; ++i) found |= m[i] != 0;
     return found;
   }
+  FASTDL_INLINE static U multiply_low_halves(U a, U b) { return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu); }
 #endif
 };
 

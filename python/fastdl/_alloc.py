@@ -35,9 +35,14 @@ def empty_like(array: np.ndarray, dtype: Any = None) -> np.ndarray:
     dtype = array.dtype if dtype is None else dtype
     if array.flags.c_contiguous or 0 in array.strides:
         return empty(array.shape, dtype)
-    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-    dense = empty([array.shape[axis] for axis in order], dtype)
-    inverse = [0] * array.ndim
+    return empty_ordered(array.shape, array.strides, dtype)
+
+
+def empty_ordered(shape: Sequence[int], strides: Sequence[int], dtype: Any) -> np.ndarray:
+    """An uninitialised dense array whose axes lie in memory in the order that `strides` has them in."""
+    order = sorted(range(len(shape)), key=lambda axis: -abs(strides[axis]))
+    dense = empty([shape[axis] for axis in order], dtype)
+    inverse = [0] * len(shape)
     for position, axis in enumerate(order):
         inverse[axis] = position
     return dense.transpose(inverse)

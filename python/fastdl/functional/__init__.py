@@ -24,6 +24,7 @@ from fastdl.functional.batch_norm import batch_norm, batch_norm_backward
 from fastdl.functional.conv2d import conv2d, conv2d_backward
 from fastdl.functional.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
+from fastdl.functional.dropout import dropout, dropout2d, dropout_backward
 from fastdl.functional.embedding import embedding, embedding_backward
 from fastdl.functional.linear import linear, linear_backward
 from fastdl.functional.lstm import lstm, lstm_backward, lstm_cell, lstm_cell_backward
@@ -51,6 +52,9 @@ __all__ = [
     "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "dropout",
+    "dropout2d",
+    "dropout_backward",
     "embedding",
     "embedding_backward",
     "leaky_relu",

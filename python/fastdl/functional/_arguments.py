@@ -79,3 +79,10 @@ def loss_reduction(size_average: bool | None, reduce: bool | None, reduction: st
     if reduce is False:
         return "none"
     return "sum" if size_average is False else "mean"
+
+
+def probability(op: str, name: str, value: float) -> float:
+    """A number in [0, 1]."""
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"[{op}] {name}: expected a value in [0, 1], got {value}")
+    return float(value)

@@ -10,6 +10,7 @@ from fastdl.nn.container import ModuleDict, ModuleList, ParameterDict, Parameter
 from fastdl.nn.conv2d import Conv2d
 from fastdl.nn.conv_transpose2d import ConvTranspose2d
 from fastdl.nn.cross_entropy import CrossEntropyLoss
+from fastdl.nn.dropout import Dropout, Dropout2d
 from fastdl.nn.embedding import Embedding
 from fastdl.nn.flatten import Flatten, Identity, Unflatten
 from fastdl.nn.linear import Linear
@@ -53,6 +54,8 @@ __all__ = [
     "Conv2d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
+    "Dropout",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "Identity",
