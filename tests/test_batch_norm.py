@@ -44,6 +44,12 @@ def test_empty(case, device):
     suite.check_empty(op, reference, case)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_nothing(training):
+    nothing = np.empty(0)
+    assert F.batch_norm(nothing, nothing, nothing, training=training).shape == (0,)
+
+
 def test_two_values_are_exact(device):
     """Of -3 and 5 the mean is 1 and the deviation 4; eps is lost beside 16 in float32."""
     x = np.array([[-3, 5], [5, -3]], np.float32)

@@ -27,11 +27,13 @@ BatchNormParams batch_norm_params(const Shape& x, DType x_dtype, const ChannelVe
                                   const ChannelVector& running_var, const ChannelVector& weight,
                                   const ChannelVector& bias, bool training, double momentum, double eps) {
   check_floating(op, "input", x_dtype);
-  if (x.size() < 2) throw ValueError(concat("[batch_norm] input: expected (N, C) or (N, C, ...), got ", x));
+  const bool nothing = x == Shape{0};  // PyTorch takes this one-dimensional shape too
+  if (x.size() < 2 && !nothing)
+    throw ValueError(concat("[batch_norm] input: expected (N, C) or (N, C, ...), got ", x));
   BatchNormParams params{};
   params.dtype = x_dtype;
   params.batch = x[0];
-  params.channels = x[1];
+  params.channels = nothing ? 0 : x[1];
   params.inner = 1;
   for (int axis = 2; axis < x.size(); ++axis) params.inner *= x[axis];
   params.training = training;
