@@ -46,7 +46,7 @@ class LeakyRelu(Op):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
-        return _core.leaky_relu_backward(grad_output, *ctx.saved, ctx.negative_slope), None, None
+        return _core.leaky_relu_backward(grad_output, ctx.saved[0], ctx.negative_slope), None, None
 
 
 class Sigmoid(Op):

@@ -42,8 +42,9 @@ class BatchNorm(Op):
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
         needs = ctx.needs_input_grad
+        wanted = needs[0], needs[3], needs[4]
         grad_input, grad_weight, grad_bias = _core.batch_norm_backward(
-            grad_output, *ctx.saved, *ctx.options, needs[0], needs[3], needs[4]
+            grad_output, *ctx.saved, *ctx.options, *wanted
         )
         return grad_input, None, None, grad_weight, grad_bias, None, None, None
 

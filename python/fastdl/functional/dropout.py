@@ -18,7 +18,8 @@ class Dropout(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, in_place: bool, p: float) -> Any:
         ctx.p, ctx.seed = p, random.next_seed()
-        y = _core.dropout_forward(input, p, *ctx.seed, in_place)
+        seed, offset = ctx.seed
+        y = _core.dropout_forward(input, p, seed, offset, in_place)
         ctx.strides = y.strides
         return y
 
@@ -28,7 +29,8 @@ class Dropout(Op):
             ordered = empty_ordered(grad_output.shape, ctx.strides, grad_output.dtype)
             np.copyto(ordered, grad_output)
             grad_output = ordered
-        return _core.dropout_forward(grad_output, ctx.p, *ctx.seed, False), None, None
+        seed, offset = ctx.seed
+        return _core.dropout_forward(grad_output, ctx.p, seed, offset, False), None, None
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:

@@ -16,7 +16,8 @@ class MaxPool2d(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, with_indices: bool, *geometry: Any) -> Any:
         recorded = ctx.needs_input_grad[0]
-        output, indices = _core.max_pool2d_forward(input, *geometry, with_indices or recorded)
+        arguments = *geometry, with_indices or recorded
+        output, indices = _core.max_pool2d_forward(input, *arguments)
         if recorded:
             ctx.save(indices)
             ctx.geometry = tuple(input.shape), *geometry

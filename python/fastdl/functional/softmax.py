@@ -23,7 +23,7 @@ class Softmax(Op):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
-        return _core.softmax_backward(grad_output, *ctx.saved, ctx.dim), None
+        return _core.softmax_backward(grad_output, ctx.saved[0], ctx.dim), None
 
 
 class LogSoftmax(Op):
@@ -36,7 +36,7 @@ class LogSoftmax(Op):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
-        return _core.log_softmax_backward(grad_output, *ctx.saved, ctx.dim), None
+        return _core.log_softmax_backward(grad_output, ctx.saved[0], ctx.dim), None
 
 
 def _implicit_dim(op: str, ndim: int, stacklevel: int) -> int:
