@@ -44,7 +44,7 @@ class BatchNorm(Op):
         needs = ctx.needs_input_grad
         wanted = needs[0], needs[3], needs[4]
         grad_input, grad_weight, grad_bias = _core.batch_norm_backward(
-            grad_output, *ctx.saved, *ctx.options, *wanted
+            grad_output, *(*ctx.saved, *ctx.options, *wanted)
         )
         return grad_input, None, None, grad_weight, grad_bias, None, None, None
 
