@@ -9,6 +9,7 @@ from typing import Any
 
 import fastdl
 import numpy as np
+import pytest
 
 from tests import tolerances
 from tests.cases.case import Case
@@ -175,3 +176,21 @@ def check_empty(op: Callable, reference: ModuleType, case: Case) -> None:
     for name, grad in found.items():
         assert grad.shape == arrays[name].shape
         assert not grad.any(), name
+
+
+def check_torch(op: Callable, name: str, case: Case) -> None:
+    """Values and gradients against torch.nn.functional's function of that name, in float64."""
+    torch = pytest.importorskip("torch")
+    arrays = case.arrays(np.float64)
+    theirs = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
+    for key in differentiable(arrays):
+        theirs[key].requires_grad_(not key.endswith("weight"))
+    want = getattr(torch.nn.functional, name)(**theirs, **case.options)
+    (grad,) = draw_gradients([want.detach().numpy()], case, np.float64)
+    want.backward(torch.from_numpy(grad))
+    (found,), grads = run_op(op, arrays, case.options, grad)
+    bound = tolerances.TOLERANCES["same_formula_float64"]
+    assert tolerances.relative_error(found, want.detach().numpy()) <= bound
+    for key, tensor in theirs.items():
+        if tensor.grad is not None:
+            assert tolerances.relative_error(grads[key], tensor.grad.numpy()) <= bound, key

@@ -281,6 +281,9 @@ void check_status(const Status& status, const Backend& backend, const char* op, 
     case Status::bad_index:
       throw ValueError(concat("[", op, "] ", argument, ": expected indices in [0, ", extent, "), got ",
                               status.value, " at flat position ", status.position));
+    case Status::bad_probability:
+      throw ValueError(concat("[", op, "] ", argument, ": expected values in [0, 1], got ", status.number,
+                              " at flat position ", status.position));
     case Status::launch_failed:
       throw std::runtime_error(concat("[", op, "] ", backend.last_error()));
   }

@@ -14,10 +14,11 @@ struct Launch {
 
 /// What a kernel answers. Bindings turn everything but `ok` into a Python exception.
 struct Status {
-  enum Code : std::int32_t { ok = 0, bad_index = 1, launch_failed = 2 };
+  enum Code : std::int32_t { ok = 0, bad_index = 1, launch_failed = 2, bad_probability = 3 };
   Code code = ok;
-  std::int64_t position = 0;  ///< bad_index: flat position in the index array
-  std::int64_t value = 0;     ///< bad_index: the value found there
+  std::int64_t position = 0;  ///< bad_index, bad_probability: flat position in the operand
+  std::int64_t value = 0;     ///< bad_index: what was found there; bad_probability: which operand
+  double number = 0;          ///< bad_probability: what was found there
 };
 
 /// What every backend tells of itself; the table of its kernels (ops/backend_table.h) begins with it.

@@ -12,6 +12,7 @@ template <class T>
 struct WholeVector {
   FASTDL_INLINE Vec<T> load(const T* p) const { return FASTDL_ISA::load(p); }
   FASTDL_INLINE void store(T* p, Vec<T> v) const { FASTDL_ISA::store(p, v); }
+  FASTDL_INLINE Vec<T> or_zero(Vec<T> v) const { return v; }
 };
 
 template <class T>
@@ -20,6 +21,7 @@ struct PartialVector {
 
   FASTDL_INLINE Vec<T> load(const T* p) const { return load_partial(p, count); }
   FASTDL_INLINE void store(T* p, Vec<T> v) const { store_partial(p, v, count); }
+  FASTDL_INLINE Vec<T> or_zero(Vec<T> v) const { return select(first_lanes<T>(count), v, Vec<T>{}); }
 };
 
 /// Calls body(vector, i) for i = begin, begin + lanes, ...; `vector` loads and stores what of [begin, end)

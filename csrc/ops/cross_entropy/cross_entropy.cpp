@@ -2,19 +2,12 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "primitives/class_targets.h"
 
 namespace fastdl {
 namespace {
 
 constexpr const char* op = "cross_entropy";
-
-/// (N, C, d...) -> (N, d...), and (C) -> ().
-Shape without_classes(const Shape& input) {
-  Shape rows;
-  for (int i = 0; i < input.size(); ++i)
-    if (i != (input.size() == 1 ? 0 : 1)) rows.push_back(input[i]);
-  return rows;
-}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include "backends/backends.h"
 #include "core/array_bridge.h"
+#include "primitives/class_targets.h"
 
 namespace fastdl::cross_entropy_bindings {
 namespace {
@@ -22,13 +23,9 @@ struct Operands {
                                     weight.shape_or_null(), weight.dtype(), reduction, ignore_index,
                                     label_smoothing)) {}
 
-  Shape rows() const {
-    Shape shape;
-    for (int i = 0; i < input.shape().size(); ++i)
-      if (i != (input.shape().size() == 1 ? 0 : 1)) shape.push_back(input.shape()[i]);
-    return shape;
+  Shape loss() const {
+    return params.reduction == Reduction::none ? without_classes(input.shape()) : Shape{};
   }
-  Shape loss() const { return params.reduction == Reduction::none ? rows() : Shape{}; }
   Shape row_statistics() const { return Shape{2, params.rows()}; }
 };
 

@@ -4,6 +4,7 @@
 #include "core/simd_math.h"
 #include "core/thread_pool.h"
 #include "ops/cross_entropy/cross_entropy.h"
+#include "primitives/class_targets.h"
 #include "primitives/rows.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -162,12 +163,8 @@ void backward(const CrossEntropy<T>& problem, const T* grad_loss, const T* row_s
 
 FASTDL_INLINE Status check_indices(const CrossEntropyParams& params, const void* target) {
   if (params.probabilities) return {};
-  const auto* indices = static_cast<const std::int64_t*>(target);
-  for (std::int64_t row = 0; row < params.rows(); ++row) {
-    const std::int64_t c = indices[row];
-    if (c != params.ignore_index && (c < 0 || c >= params.classes)) return {Status::bad_index, row, c};
-  }
-  return {};
+  return check_class_indices(static_cast<const std::int64_t*>(target), params.rows(), params.classes,
+                             params.ignore_index);
 }
 
 std::size_t cross_entropy_workspace_bytes(const CrossEntropyParams& params) {

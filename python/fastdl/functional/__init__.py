@@ -21,6 +21,11 @@ from fastdl.functional.adaptive_max_pool2d import (
 )
 from fastdl.functional.avg_pool2d import avg_pool2d, avg_pool2d_backward
 from fastdl.functional.batch_norm import batch_norm, batch_norm_backward
+from fastdl.functional.binary_cross_entropy import binary_cross_entropy, binary_cross_entropy_backward
+from fastdl.functional.binary_cross_entropy_with_logits import (
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+)
 from fastdl.functional.conv2d import conv2d, conv2d_backward
 from fastdl.functional.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from fastdl.functional.cross_entropy import cross_entropy, cross_entropy_backward
@@ -30,6 +35,8 @@ from fastdl.functional.linear import linear, linear_backward
 from fastdl.functional.lstm import lstm, lstm_backward, lstm_cell, lstm_cell_backward
 from fastdl.functional.matmul import matmul, matmul_backward
 from fastdl.functional.max_pool2d import max_pool2d, max_pool2d_backward, max_pool2d_with_indices
+from fastdl.functional.mse_loss import mse_loss, mse_loss_backward
+from fastdl.functional.nll_loss import nll_loss, nll_loss_backward
 from fastdl.functional.pad import pad, pad_backward
 from fastdl.functional.rmsprop import rmsprop_step
 from fastdl.functional.sgd import sgd_step
@@ -46,6 +53,10 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "binary_cross_entropy",
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_backward",
     "conv2d",
     "conv2d_backward",
     "conv_transpose2d",
@@ -73,6 +84,10 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_backward",
     "max_pool2d_with_indices",
+    "mse_loss",
+    "mse_loss_backward",
+    "nll_loss",
+    "nll_loss_backward",
     "pad",
     "pad_backward",
     "relu",

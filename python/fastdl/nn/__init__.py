@@ -6,6 +6,8 @@ from fastdl.nn.adaptive_avg_pool2d import AdaptiveAvgPool2d
 from fastdl.nn.adaptive_max_pool2d import AdaptiveMaxPool2d
 from fastdl.nn.avg_pool2d import AvgPool2d
 from fastdl.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from fastdl.nn.binary_cross_entropy import BCELoss
+from fastdl.nn.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from fastdl.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from fastdl.nn.conv2d import Conv2d
 from fastdl.nn.conv_transpose2d import ConvTranspose2d
@@ -17,6 +19,8 @@ from fastdl.nn.linear import Linear
 from fastdl.nn.lstm import LSTM, LSTMCell
 from fastdl.nn.max_pool2d import MaxPool2d
 from fastdl.nn.module import Module
+from fastdl.nn.mse_loss import MSELoss
+from fastdl.nn.nll_loss import NLLLoss
 from fastdl.nn.pad import (
     CircularPad1d,
     CircularPad2d,
@@ -42,6 +46,8 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
@@ -63,10 +69,12 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MSELoss",
     "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "NLLLoss",
     "Parameter",
     "ParameterDict",
     "ParameterList",
