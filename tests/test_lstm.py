@@ -397,6 +397,24 @@ def test_unbatched_cell(device):
     np.testing.assert_array_equal(layer(x)[0].detach().numpy(), layer(x, (zeros, zeros))[0].detach().numpy())
 
 
+def test_dropout_between_layers():
+    """With probability one the second layer sees zeros; in evaluation, and behind the last layer, nothing drops."""
+    layer = fastdl.nn.LSTM(4, 6, num_layers=2, dropout=1.0)
+    x = fastdl.tensor(np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32))
+    dropped, (h_n, _) = layer(x)
+    second = fastdl.nn.LSTM(6, 6)
+    second.load_state_dict(
+        {name.replace("l1", "l0"): p for name, p in layer.state_dict().items() if "l1" in name}
+    )
+    np.testing.assert_array_equal(
+        dropped.detach().numpy(), second(fastdl.zeros((5, 3, 6)))[0].detach().numpy()
+    )
+    layer.eval()
+    output, (h_eval, _) = layer(x)
+    assert (output.detach().numpy() != dropped.detach().numpy()).any()
+    np.testing.assert_array_equal(h_eval[0].detach().numpy(), h_n[0].detach().numpy())
+
+
 def test_dropout_with_one_layer_warns():
     with pytest.warns(UserWarning, match=r"dropout=0\.5 does nothing with num_layers=1"):
         fastdl.nn.LSTM(4, 6, dropout=0.5)

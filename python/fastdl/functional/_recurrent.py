@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fastdl.functional.dropout import dropout as drop
 from fastdl.functional.indexing import getitem
 from fastdl.functional.shape import cat, transpose
 
@@ -50,10 +51,8 @@ def run_layers(
     output = transpose(input, 0, 1) if batch_first else input
     finals: list[tuple[Any, ...]] = []
     for index, own in enumerate(params):
-        if index > 0 and dropout > 0 and train:
-            from fastdl.functional.dropout import dropout as drop
-
-            output = drop(output, dropout, True)
+        if index > 0:
+            output = drop(output, dropout, train)
         first = index * directions
         initial = tuple(
             state if state is None or len(params) == 1 else getitem(state, slice(first, first + directions))
