@@ -232,3 +232,14 @@ def test_empty_dataset():
 def test_bad_input(error, act):
     with pytest.raises(error):
         act()
+
+
+def test_collated_numbers_of_several_kinds():
+    assert default_collate([1, 2.5]).tolist() == [1.0, 2.5] and default_collate([1, 2.5]).dtype == np.float32
+    assert default_collate([True, 2]).tolist() == [1, 2]
+    with pytest.raises(TypeError, match=r"\[default_collate\] samples: expected numbers"):
+        default_collate([1, 2**70])
+
+
+def test_an_empty_batch_sampler_gives_no_batches():
+    assert list(DataLoader(TensorDataset(np.arange(3)), batch_sampler=[])) == []

@@ -23,12 +23,8 @@ def default_collate(samples: list[Any]) -> Any:
         return Tensor(np.stack([sample.data for sample in samples]))
     if isinstance(first, (np.ndarray, np.generic)):
         return np.stack(samples)
-    if isinstance(first, bool):
-        return np.array(samples, dtype=np.bool_)
-    if isinstance(first, int):
-        return np.array(samples, dtype=np.int64)
-    if isinstance(first, float):
-        return np.array(samples, dtype=np.float32)
+    if isinstance(first, (bool, int, float)):
+        return _numbers(samples)
     if isinstance(first, (str, bytes)):
         return samples
     if isinstance(first, Mapping):
@@ -42,6 +38,13 @@ def default_collate(samples: list[Any]) -> Any:
         "[default_collate] samples: expected arrays, numbers, strings, tuples or mappings, "
         f"got {type(first).__name__}"
     )
+
+
+def _numbers(samples: list[Any]) -> np.ndarray:
+    array = np.array(samples)
+    if array.dtype.kind not in "bif":
+        raise TypeError(f"[default_collate] samples: expected numbers within int64, got {samples}")
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
 class DataLoader:
@@ -80,7 +83,9 @@ class DataLoader:
             sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         self.dataset = dataset
         self.sampler = sampler
-        self.batch_sampler = batch_sampler or BatchSampler(sampler, batch_size, drop_last)
+        if batch_sampler is None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        self.batch_sampler = batch_sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
         self.collate_fn = collate_fn
