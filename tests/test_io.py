@@ -285,3 +285,18 @@ def test_checkpoint_errors(tmp_path):
     io.save_file({"x": BASE}, path)
     with pytest.raises(ValueError, match="save_checkpoint"):
         io.load_checkpoint(path)
+
+
+def test_checkpoint_keys_with_dots(tmp_path):
+    values = {"a.b": np.ones(2), "a": {"b": np.zeros(3)}}
+    io.save_checkpoint(tmp_path / "c", **values)
+    found = io.load_checkpoint(tmp_path / "c")
+    assert found["a.b"].tolist() == [1, 1] and found["a"]["b"].tolist() == [0, 0, 0]
+
+
+def test_names_that_the_format_or_the_file_system_does_not_take(tmp_path):
+    with pytest.raises(ValueError, match=r"\[save_file\] tensors: expected names other"):
+        io.save_file({"__metadata__": np.ones(2)}, tmp_path / "f")
+    io.save_file({"x": np.ones(2)}, tmp_path / ("f" * 250))
+    with pytest.raises(TypeError, match=r"\[save_checkpoint\] extra\.z: expected"):
+        io.save_checkpoint(tmp_path / "c", z=np.complex64(1))

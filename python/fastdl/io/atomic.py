@@ -17,7 +17,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     leads to is replaced. On an exception the new file is removed and the old one stays as it was.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     # Opened rather than made by tempfile, which ignores the umask.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:

@@ -78,9 +78,11 @@ def _encode(name: str, value: Any, tensors: dict[str, Any]) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (Tensor, np.ndarray)):
+        while name in tensors:  # the dots of a key may look like those of a nest
+            name += "'"
         tensors[name] = value
         return {"$tensor": name}
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) and isinstance(value.item(), (bool, int, float, str)):
         return value.item()
     if isinstance(value, (list, tuple)):
         items = [_encode(f"{name}.{position}", item, tensors) for position, item in enumerate(value)]

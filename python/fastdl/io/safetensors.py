@@ -56,6 +56,8 @@ def save_file(tensors: Mapping[str, Any], path: PathLike, metadata: Mapping[str,
 def _checked_key(key: Any) -> str:
     if not isinstance(key, str):
         raise TypeError(f"[save_file] tensors: expected names of type str, got {key!r}")
+    if key == "__metadata__":
+        raise ValueError(f"[save_file] tensors: expected names other than the format's own, got {key!r}")
     return key
 
 
