@@ -245,7 +245,9 @@ def test_hooks_see_and_replace_gradients():
     with pytest.raises(RuntimeError, match="doesn't require gradient"):
         fastdl.zeros(1).register_hook(print)
     x.register_hook(lambda g: g.sum())
-    with pytest.raises(RuntimeError, match=r"\[hook\] gradient: expected shape \(2,\), got \(\)"):
+    with pytest.raises(
+        RuntimeError, match=r"\[hook\] gradient: expected float64 of shape \(2,\), got float64 of shape \(\)"
+    ):
         (x * 1).sum().backward()
 
 
@@ -622,3 +624,138 @@ def test_threads_differentiate_side_by_side():
         alone = results[key]
         work(key)
         assert_close(alone, results[key], "same_formula_float64")
+
+
+def test_what_was_expanded_is_a_view_of_what_it_was():
+    x, w = fastdl.tensor(np.ones(3)), leaf(1.0, 1.0, 1.0)
+    product = x.expand(4, 3) * w
+    x.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        product.sum().backward()
+    with pytest.raises(RuntimeError, match="a view of a leaf Variable"):
+        leaf(1.0).expand(1).mul_(2)
+    with pytest.raises(RuntimeError, match="refers to a single memory location"):
+        fastdl.zeros(1, 3).expand(4, 3).add_(1)
+    with pytest.raises(RuntimeError, match="refers to a single memory location"):
+        fastdl.zeros(1, 3).expand(4, 3)[0] = 1
+
+
+@pytest.mark.parametrize("use", ["read", "assign"])
+def test_a_saved_index_may_not_change(use):
+    x, index = leaf(1.0, 2.0, 3.0), fastdl.tensor([0, 1])
+    y = x * 1
+    if use == "read":
+        y = y[index]
+    else:
+        y[index] = 0.0
+    index += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_a_quotient_may_change():
+    x, y = leaf(6.0), leaf(2.0)
+    (x / y).mul_(5).backward()
+    assert x.grad.tolist() == [2.5] and y.grad.tolist() == [-7.5]
+
+
+def test_what_is_overwritten_keeps_a_zero_gradient():
+    for overwrite in (
+        lambda y: y.zero_(),
+        lambda y: y.fill_(3.0),
+        lambda y: y.copy_(np.ones(2)),
+        lambda y: y.uniform_(),
+        lambda y: y.normal_(),
+    ):
+        x = leaf(np.inf, 1.0)
+        y = x * 1
+        assert overwrite(y) is y and y.requires_grad and np.isfinite(y.data).all()
+        y.sum().backward()
+        assert x.grad.tolist() == [0.0, 0.0]
+    source, target = leaf(1.0, 2.0), fastdl.zeros(3, 2)
+    (target.copy_(source) * 2).sum().backward()
+    assert source.grad.tolist() == [6.0, 6.0] and source.grad.dtype == np.float64
+
+
+def test_augmented_assignment_to_a_part():
+    x, w = leaf(1.0, 2.0, 3.0), leaf(5.0)
+    y = x * 1
+    y[0] *= w[0]
+    y[1:] += y[0].clone()
+    y[2] *= 2
+    assert y.tolist() == [5.0, 7.0, 16.0]
+    y.sum().backward()
+    assert x.grad.tolist() == [20.0, 1.0, 2.0] and w.grad.tolist() == [4.0]
+
+
+def test_augmented_assignment_does_not_hide_other_changes():
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    first, second = y[0], y[1]
+    second.mul_(3)
+    y[1] = second
+    with pytest.raises(RuntimeError, match="used after a recorded operation changed its memory"):
+        first * 1
+
+
+def test_retain_grad_follows_a_change_in_place():
+    x = leaf(1.0)
+    y = x * 1
+    y.retain_grad()
+    y.mul_(3)
+    (y * 2).backward()
+    assert y.grad.tolist() == [2.0] and x.grad.tolist() == [6.0]
+
+
+def test_assigned_values_with_more_axes():
+    value, y = leaf(1.0, 2.0), fastdl.zeros(3, 2, dtype=np.float64)
+    y[0] = value[None]
+    y[1, 0] = value[None, :1]
+    (y * y).sum().backward()
+    assert y.tolist() == [[1.0, 2.0], [1.0, 0.0], [0.0, 0.0]] and value.grad.tolist() == [4.0, 4.0]
+
+
+def test_what_grad_may_be():
+    x = leaf(1.0, 2.0)
+    for wrong, error in (
+        (np.ones(2), TypeError),
+        (fastdl.ones(2, dtype=np.float32), TypeError),
+        (fastdl.ones(3, dtype=np.float64), ValueError),
+    ):
+        with pytest.raises(error, match=r"\[grad\] expected"):
+            x.grad = wrong
+    x.grad = fastdl.ones(2, dtype=np.float64)
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    del x.grad
+    assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    ("result", "error"), [(2.0, TypeError), (fastdl.ones(1), RuntimeError), (np.ones(2), RuntimeError)]
+)
+def test_hooks_with_a_wrong_result(result, error):
+    y = leaf(1.0) * 2
+    y.register_hook(lambda grad: result)
+    with pytest.raises(error, match=r"\[hook\] gradient: expected"):
+        y.backward()
+
+
+def test_function_results_are_guarded_and_cast():
+    class Same(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad.double()
+
+    x = fastdl.tensor([1.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="a view of a leaf Variable"):
+        Same.apply(x).mul_(2)
+    seen = []
+    y = x * 1
+    y.register_hook(lambda grad: seen.append(grad.dtype))
+    Same.apply(y).backward()
+    assert seen == [np.float32]

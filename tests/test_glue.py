@@ -521,3 +521,15 @@ def test_arguments_of_no_meaning_are_refused():
 def test_names_at_the_top_are_those_of_all():
     assert builtins.all(hasattr(fastdl, name) for name in fastdl.__all__)
     assert builtins.len(set(fastdl.__all__)) == builtins.len(fastdl.__all__)
+
+
+@pytest.mark.parametrize("equation", ["ij->ik", "ij->ii", "...->i", "i1->i", "ij->i->j"])
+def test_einsum_refuses_equations_of_no_meaning(equation):
+    with pytest.raises(ValueError, match=r"\[einsum\] .*: expected"):
+        fastdl.einsum(equation, np.ones((2, 3)))
+
+
+def test_products_of_empty_batches():
+    x = fastdl.zeros(0, 3, requires_grad=True)
+    x.prod(1).sum().backward()
+    assert x.grad.shape == (0, 3)

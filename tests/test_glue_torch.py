@@ -141,3 +141,33 @@ def test_arrays_go_across():
     x = fastdl.tensor([1.0, 2.0])
     assert torch.from_dlpack(x).tolist() == [1.0, 2.0] and torch.tensor(np.asarray(x)).dtype == torch.float32
     assert fastdl.from_dlpack(torch.arange(3)).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("bounds", [("low", None), (None, "high"), ("low", "high"), ("high", "low")])
+def test_clamp_by_tensors(bounds):
+    values = np.array([-1.0, 0.0, 0.5, 1.0, 2.0])
+    limits = {"low": np.array([0.0]), "high": np.array([1.0])}
+    results = []
+    for module in (fastdl, torch):
+        x = module.tensor(values, requires_grad=True)
+        low, high = (
+            None if name is None else module.tensor(limits[name], requires_grad=True) for name in bounds
+        )
+        y = module.clamp(x, low, high)
+        (y * module.tensor(values + 3)).sum().backward()
+        results.append([np.asarray(t.detach()) for t in (y, x.grad)])
+        results[-1] += [np.asarray(t.grad) for t in (low, high) if t is not None]
+    for found, expected in zip(*results, strict=True):
+        assert_close(found, expected, "same_formula_float64")
+
+
+def test_integers_meet_floating_numbers():
+    for function in (
+        lambda x: x.clamp(min=1.5),
+        lambda x: x**2.0,
+        lambda x: x**2,
+        lambda x: x.max(np.int64(0))[0],
+    ):
+        found, expected = function(fastdl.tensor([1, 2, 3])), function(torch.tensor([1, 2, 3]))
+        assert str(found.dtype) == str(expected.dtype).removeprefix("torch.")
+        assert found.tolist() == expected.tolist()

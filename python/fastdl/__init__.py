@@ -86,6 +86,7 @@ from fastdl.functional.indexing import (
 from fastdl.functional.linalg import outer, tril, triu
 from fastdl.functional.lstm import lstm, lstm_cell
 from fastdl.functional.matmul import bmm, dot, matmul, mm
+from fastdl.functional.pad import pad
 from fastdl.functional.reduction import (
     all,
     amax,
@@ -282,6 +283,7 @@ __all__ = [
     "ones_like",
     "optim",
     "outer",
+    "pad",
     "permute",
     "pow",
     "preserve_format",

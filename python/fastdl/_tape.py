@@ -177,13 +177,14 @@ def _wrap_constant(result: Any, inputs: Sequence[Any]) -> Any:
 class _Entry:
     """The changes in place of one array that owns its memory."""
 
-    __slots__ = ("count", "holder", "last", "rebased", "reference")
+    __slots__ = ("count", "former", "holder", "last", "rebased", "reference")
 
     def __init__(self) -> None:
         self.count = 0
         self.last = 0
         self.rebased = -1  # when a change was last recorded
         self.holder: Any = None  # the Tensor whose history has that change
+        self.former: tuple[int, Any] = (-1, None)  # `rebased` and `holder` before the holder changed
         self.reference: Any = None
 
 
@@ -210,6 +211,8 @@ class Writes:
             entry.last = self.now
             if holder is not None:
                 self.recorded += entry.rebased < 0
+                if entry.holder is None or entry.holder() is not holder:
+                    entry.former = entry.rebased, entry.holder
                 entry.rebased = self.now
                 entry.holder = weakref.ref(holder)
 
@@ -225,6 +228,16 @@ class Writes:
     def changed_since(self, array: Array, stamp: int) -> bool:
         entry = self._entries.get(id(_owner(array)))
         return entry is not None and entry.last > stamp
+
+    def hand_over(self, view: Tensor, base: Tensor) -> None:
+        """Lets `base`, which is about to record `view` as a part of it, follow on the changes made through it."""
+        entry = self._entries.get(id(_owner(base.data)))
+        if entry is None or entry.holder is None or entry.holder() is not view:
+            return
+        rebased, holder = entry.former
+        if base._viewed_at >= rebased or (holder is not None and holder() is base):
+            entry.holder = weakref.ref(base)
+            view._viewed_at = self.now
 
     def check_history(self, tensor: Tensor) -> None:
         """Raises RuntimeError where another Tensor has a recorded change of the memory in its history."""
@@ -243,7 +256,11 @@ class Writes:
 
 
 def _owner(array: Array) -> Array:
-    while isinstance(base := getattr(array, "base", None), np.ndarray):
+    while (base := getattr(array, "base", None)) is not None:
+        if not isinstance(base, np.ndarray):
+            base = getattr(base, "base", None)  # as_strided puts an object of its own between the two
+            if not isinstance(base, np.ndarray):
+                break
         array = base
     return array
 
@@ -345,9 +362,9 @@ class BackwardPass:
                     _owned(grad, fresh, leaf.data) if held is None else into(np.add, held, grad)
                 )
             return
-        held = leaf.grad
+        held = leaf._grad
         if held is None:
-            leaf.grad = Tensor(_owned(grad, fresh, leaf.data))
+            leaf._grad = Tensor(_owned(grad, fresh, leaf.data))
         else:
             np.add(held.data, grad, out=held.data, casting="same_kind")
             writes.note(held.data)
@@ -429,13 +446,22 @@ def run_hooks(hooks: dict[int, Callable], grad: Array) -> Array:
         for hook in list(hooks.values()):
             result = hook(Tensor(grad))
             if result is not None:
-                replaced = result.data if isinstance(result, Tensor) else result
-                if replaced.shape != grad.shape:
-                    raise RuntimeError(f"[hook] gradient: expected shape {grad.shape}, got {replaced.shape}")
-                grad = replaced
+                grad = _replaced(grad, result)
     finally:
         mode.grad_enabled = enabled
     return grad
+
+
+def _replaced(grad: Array, result: Any) -> Array:
+    replaced = result.data if isinstance(result, Tensor) else result
+    if not isinstance(replaced, np.ndarray):
+        raise TypeError(f"[hook] gradient: expected a Tensor or None, got {type(result).__name__}")
+    if (replaced.shape, replaced.dtype) != (grad.shape, grad.dtype):
+        raise RuntimeError(
+            f"[hook] gradient: expected {grad.dtype} of shape {grad.shape}, "
+            f"got {replaced.dtype} of shape {replaced.shape}"
+        )
+    return replaced
 
 
 def _observe(node: Op, grads: list[Array | None]) -> None:
@@ -447,10 +473,10 @@ def _observe(node: Op, grads: list[Array | None]) -> None:
         if node.retained and index in node.retained:
             tensor = node.retained[index]()
             if tensor is not None:
-                if tensor.grad is None:
-                    tensor.grad = Tensor(copy_like(grad, grad))
-                else:
-                    tensor.grad = Tensor(into(np.add, tensor.grad.data, grad))
+                held = tensor._grad
+                tensor._grad = Tensor(
+                    copy_like(grad, grad) if held is None else into(np.add, held.data, grad)
+                )
 
 
 def _nodes_towards(targets: dict[Any, Any], roots: Sequence[Edge]) -> set[Op]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from fastdl.functional.matmul import dot as _dot
 from fastdl.functional.matmul import matmul as _matmul
 from fastdl.functional.matmul import mm as _mm
 from fastdl.functional.softmax import log_softmax_along, softmax_along
-
-if TYPE_CHECKING:
-    pass
 
 _OPERANDS = (np.ndarray, np.generic, bool, int, float)
 
@@ -46,19 +43,14 @@ def _in_place(function: Any) -> Any:
     return method
 
 
-def _zeroed(input: Any) -> Any:
-    return input * 0 if input.requires_grad else np.zeros((), input.dtype)
-
-
-def _filled(input: Any, value: Any) -> Any:
-    return elementwise.where(np.ones(input.shape, bool), value, input * 0 if input.requires_grad else input)
-
-
 class TensorMethods:
     """Arithmetic, reductions, changes of shape and indexing."""
 
     _change: Any
     _writes_recorded: Any
+    _check_no_overlap: Any
+    _store: Any
+    _take_over: Any
     _bump_version: Any
     data: np.ndarray
 
@@ -103,9 +95,12 @@ class TensorMethods:
     def __setitem__(self, index: Any, value: Any) -> None:
         index = indexing.as_index(index)
         if not self._writes_recorded(value):
-            self.data[index] = getattr(value, "data", value) if isinstance(value, TensorMethods) else value
+            self._check_no_overlap()
+            self.data[index] = value.data if isinstance(value, TensorMethods) else value
             self._bump_version()
             return
+        if isinstance(value, TensorMethods):
+            self._take_over(index, value)
         self._change(lambda input, given: indexing.SetItem.apply(input, index, given), value)
 
     add = elementwise.add
@@ -141,6 +136,11 @@ class TensorMethods:
     mul_ = __imul__ = _in_place(elementwise.mul)
     div_ = __itruediv__ = _in_place(elementwise.div)
     pow_ = __ipow__ = _in_place(elementwise.pow)
+    __ifloordiv__ = _in_place(elementwise.floor_divide)
+    __imod__ = _in_place(elementwise.remainder)
+    __iand__ = _in_place(elementwise.bitwise_and)
+    __ior__ = _in_place(elementwise.bitwise_or)
+    __ixor__ = _in_place(elementwise.bitwise_xor)
     clamp_ = _in_place(elementwise.clamp)
     masked_fill_ = _in_place(elementwise.masked_fill)
     exp_ = _in_place(unary.exp)
@@ -150,12 +150,21 @@ class TensorMethods:
     sigmoid_ = activation.sigmoid_
     tanh_ = activation.tanh_
     scatter_add_ = _in_place(indexing.scatter_add)
-    zero_ = _in_place(_zeroed)
-    fill_ = _in_place(_filled)
+
+    def zero_(self) -> Any:
+        """Fills with zeros."""
+        return self.copy_(0)
+
+    def fill_(self, value: Any) -> Any:
+        """Fills with one value."""
+        return self.copy_(value)
 
     def copy_(self, src: Any) -> Any:
         """Takes over the values of `src`, which broadcasts, and its history."""
-        return self._change(_copied, src)
+        if self._writes_recorded(src):
+            return self._change(elementwise.Replace.apply, src)
+        self._store(src, casting="unsafe")
+        return self
 
     def equal(self, other: Any) -> Any:
         """Whether shapes and all values are equal."""
@@ -173,13 +182,13 @@ class TensorMethods:
         """Fills with numbers drawn evenly from [low, high)."""
         from fastdl import random
 
-        return self._change(lambda input: random.uniform(input.shape, low, high, input.dtype, generator))
+        return self.copy_(random.uniform(self.data.shape, low, high, self.data.dtype, generator))
 
     def normal_(self, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
         """Fills with normally distributed numbers."""
         from fastdl import random
 
-        return self._change(lambda input: random.normal(input.shape, mean, std, input.dtype, generator))
+        return self.copy_(random.normal(self.data.shape, mean, std, self.data.dtype, generator))
 
     exp = unary.exp
     expm1 = unary.expm1
@@ -335,8 +344,3 @@ class TensorMethods:
 
     def bool(self, memory_format: MemoryFormat = preserve_format) -> Any:
         return self.to(np.bool_, memory_format=memory_format)
-
-
-def _copied(input: Any, src: Any) -> Any:
-    source = shape.cast(src, input.dtype) if hasattr(src, "dtype") else np.asarray(src, input.dtype)
-    return shape.broadcast_to(source, input.shape)

@@ -268,8 +268,8 @@ class _Call(Op):
         context._to_save = ()
         ctx.mark_non_differentiable(*(tensor.data for tensor in context._constant))
         context._constant = ()
-        ctx.shapes = [
-            array.shape if needed else None
+        ctx.targets = [
+            (array.shape, array.dtype) if needed else None
             for array, needed in zip(arrays, context.needs_input_grad, strict=True)
         ]
         ctx.result_metadata = [None if tensor is None else (tensor.shape, tensor.dtype) for tensor in results]
@@ -291,24 +291,25 @@ class _Call(Op):
         finally:
             context._saved = None
         results = list(results) if isinstance(results, tuple) else [results]
-        return (None, None, *_checked(function, results, ctx.shapes))
+        return (None, None, *_checked(function, results, ctx.targets))
 
     def name(self) -> str:  # type: ignore[override]
         return self.function.__name__ + "Backward"
 
 
-def _checked(function: type[Function], results: list[Any], shapes: Sequence[Any]) -> list[Any]:
-    count = len(shapes)
+def _checked(function: type[Function], results: list[Any], targets: Sequence[Any]) -> list[Any]:
+    count = len(targets)
     if len(results) < count or any(result is not None for result in results[count:]):
         raise RuntimeError(
             f"function {function.__name__}Backward returned an incorrect number of gradients "
             f"(expected {count}, got {len(results)})"
         )
     arrays: list[Any] = []
-    for index, (result, shape) in enumerate(zip(results, shapes, strict=False)):
-        if shape is None or result is None:
+    for index, (result, target) in enumerate(zip(results, targets, strict=False)):
+        if target is None or result is None:
             arrays.append(None)
             continue
+        shape, dtype = target
         if not isinstance(result, _tape.Tensor):
             raise TypeError(
                 f"[{function.__name__}] backward: expected Tensors or None, got {type(result).__name__}"
@@ -318,7 +319,7 @@ def _checked(function: type[Function], results: list[Any], shapes: Sequence[Any]
                 f"Function {function.__name__}Backward returned an invalid gradient at index {index} - "
                 f"got {list(result.shape)} but expected shape compatible with {list(shape)}"
             )
-        arrays.append(result.data)
+        arrays.append(result.data.astype(dtype, copy=False))
     return arrays
 
 

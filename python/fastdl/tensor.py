@@ -57,8 +57,8 @@ class Tensor(TensorMethods):
     """
 
     data: np.ndarray
-    grad: Tensor | None = None
     __array_priority__ = 1000
+    _grad: Tensor | None = None
     _requires_grad = False
     _edge: Any = None
     _hooks: dict[int, Callable] | None = None
@@ -66,6 +66,8 @@ class Tensor(TensorMethods):
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.data = data.data if isinstance(data, Tensor) else np.asarray(data)
+        if self.data.dtype.kind not in "fiubV":
+            raise TypeError(f"[Tensor] data: expected numbers, got {self.data.dtype}")
         if requires_grad:
             self.requires_grad_()
 
@@ -156,6 +158,26 @@ class Tensor(TensorMethods):
 
     # ---- the tape
 
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradients that backward has added up, None before the first; of the Tensor's shape and dtype."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Tensor | None) -> None:
+        if grad is not None:
+            if not isinstance(grad, Tensor):
+                raise TypeError(f"[grad] expected a Tensor or None, got {type(grad).__name__}")
+            if grad.data.shape != self.data.shape:
+                raise ValueError(f"[grad] expected shape {self.data.shape}, got {grad.data.shape}")
+            if grad.data.dtype != self.data.dtype:
+                raise TypeError(f"[grad] expected {self.data.dtype}, got {grad.data.dtype}")
+        self._grad = grad
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
     ) -> None:
@@ -215,7 +237,7 @@ class Tensor(TensorMethods):
     def _views_a_leaf(self) -> bool:
         edge = self._edge
         while type(edge) is tuple and edge[0].view:
-            edge = edge[0].edges[0]
+            edge = next(source for source in edge[0].edges if source is not None)
         return (
             edge is not self._edge and isinstance(edge, Tensor) and _tape.shares_memory(edge.data, self.data)
         )
@@ -232,11 +254,22 @@ class Tensor(TensorMethods):
         before._requires_grad, before._edge = self._requires_grad, self._edge
         result = compute(before, *args)
         self._store(result, holder=self)
-        self._requires_grad, self._edge = result._requires_grad, result._edge
+        self._rebase(result)
         return self
+
+    def _check_no_overlap(self) -> None:
+        strides = self.data.strides
+        if 0 in strides and any(
+            step == 0 and extent > 1 for step, extent in zip(strides, self.data.shape, strict=True)
+        ):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single "
+                "memory location. Please clone() the tensor before performing the operation."
+            )
 
     def _overwrite(self, op: type[_tape.Op], *args: Any) -> Tensor:
         """`_change` by an op whose forward writes its result over its first argument."""
+        self._check_no_overlap()
         if not self._writes_recorded(*args):
             with no_grad():
                 op.apply(self, *args)
@@ -250,7 +283,7 @@ class Tensor(TensorMethods):
         _tape.writes.note(self.data, self)
         if result._edge is not None:
             result._edge[0].stamp = _tape.writes.now  # what it saved of this memory is its own output
-        self._requires_grad, self._edge = result._requires_grad, result._edge
+        self._rebase(result)
         return self
 
     def _check_recorded_write(self) -> None:
@@ -262,15 +295,31 @@ class Tensor(TensorMethods):
                 "a view of a leaf Variable that requires grad is being used in an in-place operation."
             )
 
-    def _store(self, result: Any, holder: Tensor | None = None) -> None:
+    def _take_over(self, index: Any, value: Tensor) -> None:
+        """For `x[index] *= y`, which changes the view `x[index]` and then assigns it to where it is."""
+        if _tape.writes.recorded and _tape.shares_memory(value.data, self.data):
+            part = self.data[index]
+            if isinstance(part, np.ndarray) and _extents(part) == _extents(value.data):
+                _tape.writes.hand_over(value, self)
+
+    def _rebase(self, result: Tensor) -> None:
+        """Puts the history of `result` in place of this Tensor's own."""
+        before = self._edge
+        self._requires_grad, self._edge = result._requires_grad, result._edge
+        if before is not None and before[0].retained and before[1] in before[0].retained:
+            del before[0].retained[before[1]]
+            self.retain_grad()
+
+    def _store(self, result: Any, holder: Tensor | None = None, casting: Any = "same_kind") -> None:
+        self._check_no_overlap()
         values = result.data if isinstance(result, Tensor) else np.asarray(result)
         if np.broadcast_shapes(values.shape, self.data.shape) != self.data.shape:
             raise ValueError(
                 f"output with shape {self.data.shape} doesn't match the broadcast shape {values.shape}"
             )
-        if not np.can_cast(values.dtype, self.data.dtype, "same_kind"):
+        if not np.can_cast(values.dtype, self.data.dtype, casting):
             raise TypeError(f"result type {values.dtype} can't be cast to {self.data.dtype}")
-        np.copyto(self.data, values, casting="same_kind")
+        np.copyto(self.data, values, casting=casting)
         _tape.writes.note(self.data, holder)
 
     # ---- to and from the rest of Python
@@ -366,17 +415,21 @@ class Tensor(TensorMethods):
         result = type(self).__new__(type(self))
         memo[id(self)] = result
         for name, value in self.__dict__.items():
-            if name not in ("data", "grad", "_hooks", "_viewed_at"):
+            if name not in ("data", "_grad", "_hooks", "_viewed_at"):
                 result.__dict__[name] = value
         result.data = self.data.copy(order="K")
-        if self.grad is not None:
-            result.grad = self.grad.__deepcopy__(memo)
+        if self._grad is not None:
+            result._grad = self._grad.__deepcopy__(memo)
         return result
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self._edge is not None:
             raise RuntimeError("cannot pickle a Tensor that is not a leaf; call detach() first")
         return _rebuild, (type(self), self.data, self._requires_grad)
+
+
+def _extents(array: np.ndarray) -> tuple[Any, ...]:
+    return array.__array_interface__["data"][0], array.shape, array.strides
 
 
 def _rebuild(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from typing import Any
 
 import numpy as np
@@ -138,9 +139,7 @@ def _parsed(equation: str, ndims: list[int]) -> tuple[list[str], str]:
     if len(terms) != len(ndims):
         raise ValueError(f"[einsum] {equation}: expected {len(terms)} operands, got {len(ndims)}")
     used = set(compact)
-    spare = [
-        letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if letter not in used
-    ]
+    spare = [letter for letter in string.ascii_letters if letter not in used]
     widths = [
         ndim - len(term.replace("...", "")) if "..." in term else 0
         for term, ndim in zip(terms, ndims, strict=True)
@@ -153,10 +152,17 @@ def _parsed(equation: str, ndims: list[int]) -> tuple[list[str], str]:
         if len(full) != ndim or width < 0:
             raise ValueError(f"[einsum] {equation}: expected {len(full)} axes for '{term}', got {ndim}")
         written.append(full)
+    if bad := set("".join(written) + right.replace("...", "")) - set(string.ascii_letters):
+        raise ValueError(f"[einsum] {equation}: expected letters as indices, got {sorted(bad)}")
     if not arrow:
         names = sorted(set("".join(written)) - set(letters))
         return written, letters + "".join(name for name in names if "".join(written).count(name) == 1)
-    return written, right.replace("...", letters)
+    result = right.replace("...", letters)
+    if len(set(result)) < len(result) or not set(result) <= set("".join(written)):
+        raise ValueError(
+            f"[einsum] {equation}: expected each index of the result once and in an operand, got '{right}'"
+        )
+    return written, result
 
 
 def einsum(equation: str, *operands: Any) -> Any:

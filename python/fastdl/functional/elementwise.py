@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fastdl._alloc import copy_like, into, out_for
+from fastdl._alloc import copy_like, empty_like, into, out_for, zeros
 from fastdl.autograd import Op
 from fastdl.functional._operands import (
     check_arrays,
     check_divisor,
     is_number,
     operands,
-    result_type,
     silent,
     spec,
     sum_to,
@@ -76,19 +75,18 @@ class Div(Op):
         ctx.targets = spec(input), spec(other)
         x, y = operands(input, other)
         x, y = to_float(x), to_float(y)
-        quotient = into(np.divide, x, y)
-        ctx.save(y, quotient if ctx.needs_input_grad[1] else None)
-        return quotient
+        ctx.save(x if ctx.needs_input_grad[1] else None, y)
+        return into(np.divide, x, y)
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
-        y, quotient = ctx.saved
-        left, right = ctx.needs_input_grad
+        x, y = ctx.saved
         scaled = into(np.divide, grad, y)
-        return (
-            sum_to(scaled, ctx.targets[0]) if left else None,
-            into(np.negative, sum_to(into(np.multiply, scaled, quotient), ctx.targets[1])) if right else None,
-        )
+        by_other = None
+        if x is not None:
+            slope = into(np.multiply, scaled, into(np.divide, x, y))
+            by_other = into(np.negative, sum_to(slope, ctx.targets[1]))
+        return sum_to(scaled, ctx.targets[0]) if ctx.needs_input_grad[0] else None, by_other
 
 
 class Pow(Op):
@@ -215,6 +213,27 @@ def _select(condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return out
 
 
+class Replace(Op):
+    """`values`, broadcast, in the shape and dtype of `input`, which gets a gradient of zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, input: np.ndarray, values: Any) -> np.ndarray:
+        ctx.shape, ctx.target = input.shape, spec(values)
+        values = np.asarray(values)
+        if np.broadcast_shapes(values.shape, input.shape) != input.shape:
+            raise ValueError(
+                f"[copy_] src: expected a shape that expands to {input.shape}, got {values.shape}"
+            )
+        out = empty_like(input)
+        np.copyto(out, values, casting="unsafe")
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        left, right = ctx.needs_input_grad
+        return zeros(ctx.shape, grad.dtype) if left else None, sum_to(grad, ctx.target) if right else None
+
+
 class MaskedFill(Op):
     @staticmethod
     def forward(ctx: Any, input: np.ndarray, mask: Any, value: Any) -> np.ndarray:
@@ -246,25 +265,36 @@ class MaskedFill(Op):
 
 
 class Clamp(Op):
+    """At a bound the gradient is the input's; where the bounds cross, the upper one counts."""
+
     @staticmethod
-    def forward(ctx: Any, input: np.ndarray, low: Any, high: Any) -> np.ndarray:
-        dtype = result_type(input, *(bound for bound in (low, high) if bound is not None))
-        input = input.astype(dtype, copy=False)
-        low = None if low is None else np.asarray(low, input.dtype)
-        high = None if high is None else np.asarray(high, input.dtype)
-        ctx.save(input, low, high)
-        out = input if low is None else into(np.maximum, input, low)
-        return out if high is None else into(np.minimum, out, high)
+    def forward(ctx: Any, input: Any, low: Any, high: Any) -> np.ndarray:
+        ctx.targets = spec(input), spec(low), spec(high)
+        x, *bounds = operands(input, *(bound for bound in (low, high) if bound is not None))
+        lower = None if low is None else bounds[0]
+        upper = None if high is None else bounds[-1]
+        ctx.save(x, lower, upper)
+        out = x if lower is None else into(np.maximum, x, lower)
+        return out if upper is None else into(np.minimum, out, upper)
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
-        x, low, high = ctx.saved
-        inside = np.ones(x.shape, bool)
-        if low is not None:
-            inside &= x >= low
-        if high is not None:
-            inside &= x <= high
-        return into(np.multiply, grad, inside.astype(grad.dtype)), None, None
+        x, lower, upper = ctx.saved
+        inside: Any = np.True_ if lower is None else x >= lower
+        by_low = by_high = None
+        if ctx.needs_input_grad[1]:
+            below = x < lower if upper is None else (x < lower) & (lower < upper)
+            by_low = _masked(grad, below, ctx.targets[1])
+        if ctx.needs_input_grad[2]:
+            above = x > upper if lower is None else (x > upper) | (upper < lower)
+            by_high = _masked(grad, above, ctx.targets[2])
+        if upper is not None:
+            inside = inside & (x <= upper)
+        return _masked(grad, inside, ctx.targets[0]) if ctx.needs_input_grad[0] else None, by_low, by_high
+
+
+def _masked(grad: np.ndarray, mask: np.ndarray, target: Any) -> np.ndarray:
+    return sum_to(_select(mask, grad, np.zeros((), grad.dtype)), target)
 
 
 def _scaled(other: Any, alpha: Any) -> Any:
@@ -303,7 +333,7 @@ def pow(input: Any, exponent: Any) -> Any:
     """
     if is_number(exponent):
         check_arrays("pow", input=input)
-        if exponent == 2 and input.dtype.kind in "iuf":
+        if exponent == 2 and input.dtype.kind in ("iuf" if isinstance(exponent, int) else "f"):
             return Mul.apply(input, input)
         if exponent < 0 and isinstance(exponent, int) and input.dtype.kind in "biu":
             raise ValueError(f"[pow] exponent: expected a non-negative number for integers, got {exponent}")
@@ -343,12 +373,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """`input` kept within [min, max]; a bound may be None, a number, or an array that broadcasts."""
     if min is None and max is None:
         raise ValueError("[clamp] min, max: expected at least one, got None for both")
-    plain = all(bound is None or isinstance(bound, int | float) for bound in (min, max))
-    if plain:
-        return Clamp.apply(input, min, max)
-    if min is not None:
-        input = Maximum.apply(input, min)
-    return input if max is None else Minimum.apply(input, max)
+    return Clamp.apply(input, min, max)
 
 
 class _Constant(Op):

@@ -14,10 +14,14 @@ from fastdl.functional.shape import expand, flatten
 
 
 def as_index(index: Any) -> Any:
-    """An index for NumPy from one that may hold Tensors and lists."""
-    if isinstance(index, tuple):
-        return tuple(_index_part(part) for part in index)
-    return _index_part(index)
+    """An index for NumPy from one that may hold Tensors and lists.
+
+    A basic one gets an Ellipsis, with which a single element is an array without axes and not a scalar.
+    """
+    parts = tuple(_index_part(part) for part in (index if isinstance(index, tuple) else (index,)))
+    if _is_basic(parts):
+        return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
+    return parts if isinstance(index, tuple) else parts[0]
 
 
 def _index_part(part: Any) -> Any:
@@ -43,6 +47,12 @@ def _is_basic(index: Any) -> bool:
     )
 
 
+def _arrays_in(index: Any) -> list[np.ndarray]:
+    """What a change in place would make another index of."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return [part for part in parts if isinstance(part, np.ndarray)]
+
+
 def _is_mask(index: Any) -> bool:
     return isinstance(index, np.ndarray) and index.dtype == np.bool_
 
@@ -53,9 +63,7 @@ class GetItem(Op):
     @staticmethod
     def forward(ctx: Any, input: np.ndarray, index: Any) -> np.ndarray:
         ctx.shape, ctx.index = input.shape, index
-        if _is_basic(index):  # with an Ellipsis a single element comes as a view too
-            parts = index if isinstance(index, tuple) else (index,)
-            return input[parts if any(part is Ellipsis for part in parts) else (*parts, ...)]
+        ctx.save(*_arrays_in(index))
         return np.asarray(input[index])
 
     @staticmethod
@@ -77,17 +85,23 @@ class SetItem(Op):
         out = copy_like(input, input)
         value = np.asarray(value)
         ctx.index, ctx.target = index, (value.shape, value.dtype)
+        ctx.save(*_arrays_in(index))
         out[index] = value
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
         left, _, right = ctx.needs_input_grad
-        by_input = None
+        by_input = by_value = None
         if left:
             by_input = copy_like(grad, grad)
             by_input[ctx.index] = 0
-        return by_input, None, sum_to(np.asarray(grad[ctx.index]), ctx.target) if right else None
+        if right:
+            shape, dtype = ctx.target
+            picked = np.asarray(grad[ctx.index])
+            # assignment lets a value have more axes, of extent 1, in front
+            by_value = sum_to(picked, (shape[max(len(shape) - picked.ndim, 0) :], dtype)).reshape(shape)
+        return by_input, None, by_value
 
 
 def _along(index: np.ndarray, axis: int) -> tuple[np.ndarray, ...]:

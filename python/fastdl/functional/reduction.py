@@ -191,7 +191,7 @@ class Prod(Op):
         (x,) = ctx.saved
         # the product of the others, by products from both ends, is right where an element is zero
         moved = np.moveaxis(x, ctx.axes, range(x.ndim - len(ctx.axes), x.ndim))
-        rows = moved.reshape(*moved.shape[: x.ndim - len(ctx.axes)], -1)
+        rows = moved.reshape(*moved.shape[: x.ndim - len(ctx.axes)], _count(x, ctx.axes))
         before, after = np.ones_like(rows), np.ones_like(rows)
         np.cumprod(rows[..., :-1], axis=-1, out=before[..., 1:])
         after[..., :-1] = np.cumprod(rows[..., :0:-1], axis=-1)[..., ::-1]
@@ -377,7 +377,7 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The greatest of all; along an int `dim`, (values, indices); with an array, element by element."""
     if dim is None:
         return Amax.apply(input, None, keepdim)
-    if not isinstance(dim, int):
+    if not isinstance(dim, int | np.integer):
         from fastdl.functional.elementwise import maximum
 
         return maximum(input, dim)
@@ -388,7 +388,7 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The least of all; along an int `dim`, (values, indices); with an array, element by element."""
     if dim is None:
         return Amin.apply(input, None, keepdim)
-    if not isinstance(dim, int):
+    if not isinstance(dim, int | np.integer):
         from fastdl.functional.elementwise import minimum
 
         return minimum(input, dim)
