@@ -11,21 +11,21 @@ import fastdl.nn.functional as F
 import pytest
 
 from tests import torch_samples as samples
+from tests.torch_samples import one_thread  # noqa: F401
 
-
-def _names(text: str) -> list[str]:
-    return text.split()
-
+pytestmark = samples.PYTORCH_MAY_WARN
 
 # Names as PyTorch's table (op_db) has them; each must exist here.
-LAYERS = _names("""
+LAYERS = samples.names("""
     log_softmax nn.functional.adaptive_avg_pool2d nn.functional.adaptive_max_pool2d nn.functional.avg_pool2d
-    nn.functional.conv2d nn.functional.conv_transpose2d nn.functional.cross_entropy nn.functional.embedding
-    nn.functional.leaky_relu nn.functional.linear nn.functional.max_pool2d nn.functional.pad
-    nn.functional.relu sigmoid softmax tanh
+    nn.functional.batch_norm nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits
+    nn.functional.conv2d nn.functional.conv_transpose2d nn.functional.cross_entropy nn.functional.dropout
+    nn.functional.dropout2d nn.functional.embedding nn.functional.leaky_relu nn.functional.linear
+    nn.functional.max_pool2d nn.functional.mse_loss nn.functional.nll_loss nn.functional.pad nn.functional.relu
+    sigmoid softmax tanh
 """)
 
-GLUE = _names("""
+GLUE = samples.names("""
     T __getitem__ __radd__ __rand__ __rmatmul__ __rmod__ __rmul__ __ror__ __rpow__ __rsub__ __rxor__ abs add all
     allclose amax amin any arange argmax argmin argsort atan bitwise_and bitwise_not bitwise_or bitwise_xor bmm bool
     broadcast_to cat ceil chunk clamp clone contiguous cos cumsum div dot double einsum empty empty_like eq equal exp
@@ -39,7 +39,10 @@ GLUE = _names("""
 """)
 
 # What is drawn at random or left unwritten: shapes and dtypes are compared, values are not.
-WITHOUT_VALUES = _names("empty empty_like rand_like randint randn randn_like")
+WITHOUT_VALUES = samples.names("empty empty_like rand_like randint randn randn_like")
+
+# The running mean and variance, which these update.
+CHANGED = {"nn.functional.batch_norm": (1, 2)}
 
 # The table crosses every argument with every other in thousands of samples; one in so many (coprime to the sizes of
 # the product) still meets every value of every argument.
@@ -59,6 +62,10 @@ def _equals_may_move(args: Any, kwargs: Any) -> bool:
     return not kwargs.get("stable") and not args[0].is_floating_point()
 
 
+def _two_per_channel(args: Any, kwargs: Any) -> bool:
+    return kwargs.get("training") and args[0].ndim > 1 and args[0].numel() == 2 * args[0].shape[1]
+
+
 # name in PyTorch's table (None: all), a condition on the arguments, reason
 EXCLUSIONS: list[tuple[str | None, Callable[[Any, Any], Any], str]] = [
     (None, lambda args, kwargs: "out" in kwargs, "no out= argument"),
@@ -66,6 +73,7 @@ EXCLUSIONS: list[tuple[str | None, Callable[[Any, Any], Any], str]] = [
     ("sort", _equals_may_move, "the order of equals is open"),
     ("topk", _equals_may_move, "the order of equals is open"),
     ("norm", lambda args, kwargs: "nuc" in args, "a nuclear norm takes a singular value decomposition"),
+    ("nn.functional.batch_norm", _two_per_channel, "two values become -1 and 1: all gradients cancel"),
     ("nn.functional.embedding", lambda args, kwargs: "max_norm" in kwargs, "max_norm changes its argument"),
     ("nn.functional.embedding", lambda args, kwargs: kwargs.get("sparse"), "no sparse gradients"),
 ]
@@ -116,6 +124,15 @@ def variants(op: Any, name: str) -> Iterator[tuple[str, Callable, Callable]]:
         yield "in place ", on_a_copy(method_named(in_place)), on_a_copy(op.inplace_variant)
 
 
+def has_values(name: str, args: Any, kwargs: Any) -> bool:
+    """Whether PyTorch's values can be told; else shapes and dtypes are compared."""
+    if name.startswith("nn.functional.dropout"):
+        return kwargs.get("p", args[1] if len(args) > 1 else 0.5) in (0, 1) or not kwargs.get(
+            "training", True
+        )
+    return name not in WITHOUT_VALUES
+
+
 def sample_inputs(op: Any, dtype: str) -> Iterator[Any]:
     """With gradients wanted; and without, which some ops have more samples for, but for their first operand."""
     import torch
@@ -124,7 +141,7 @@ def sample_inputs(op: Any, dtype: str) -> Iterator[Any]:
     differentiable = op.supports_autograd and kind.is_floating_point
     for requires_grad in (True, False) if differentiable else (False,):
         torch.manual_seed(0)
-        made = op.sample_inputs("cpu", kind, requires_grad=requires_grad)
+        made = op.sample_inputs("cpu", kind, requires_grad=requires_grad, set_seed=False)
         for sample in itertools.islice(made, 0, None, ONE_IN.get(op.name, 1)):
             if differentiable and not requires_grad and isinstance(sample.input, torch.Tensor):
                 if not sample.input.is_floating_point():
@@ -138,7 +155,7 @@ def converted(name: str, sample: Any) -> tuple[Any, Any, samples.Converter] | No
     args = (sample.input, *sample.args)
     if any(op in (None, name) and met(args, sample.kwargs) for op, met, _ in EXCLUSIONS):
         return None
-    convert = samples.Converter()
+    convert = samples.Converter(copy=name in CHANGED)
     try:
         return convert(args), convert(sample.kwargs), convert
     except samples.Unsupported:
@@ -151,6 +168,7 @@ def check_sample(report: samples.Report, op: Any, name: str, sample: Any) -> Non
         return
     mine, options, convert = made
     args = (sample.input, *sample.args)
+    values = has_values(name, args, sample.kwargs)
     given = f"({samples.describe(args)}, {samples.describe(sample.kwargs)})"
     for variant, function, theirs in variants(op, name):
         try:
@@ -165,9 +183,11 @@ def check_sample(report: samples.Report, op: Any, name: str, sample: Any) -> Non
         report.run(
             f"{variant}{name}{given}",
             lambda function=function, expected=expected: samples.check_answer(
-                function(*mine, **options), expected, convert.leaves, values=name not in WITHOUT_VALUES
+                function(*mine, **options), expected, convert.leaves, values
             ),
         )
+    for at in CHANGED.get(name, ()):
+        report.run(f"{name}{given}", lambda at=at: samples.compare(mine[at], args[at], f"argument {at}"))
 
 
 def run_samples(name: str, report: samples.Report) -> None:

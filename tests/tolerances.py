@@ -93,9 +93,9 @@ TOLERANCES = {
 
 # ---- PyTorch's sample inputs
 
-# Two implementations of one formula: a few hundred terms in another order, and functions that each side rounds on its
-# own.
-LIKE_TORCH = {"float32": 4e-6, "float64": 1e-13}
+# Two implementations of one formula: a few hundred terms in another order, functions that each side rounds on its own,
+# and gradients that are the difference of two products, where a digit or two is lost.
+LIKE_TORCH = {"float32": 2e-5, "float64": 1e-13}
 
 
 def assert_like_torch(found, expected, what):
@@ -104,7 +104,7 @@ def assert_like_torch(found, expected, what):
         np.testing.assert_array_equal(found, expected, err_msg=what)
         return
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected), err_msg=what)
-    infinite = np.isinf(expected)
-    np.testing.assert_array_equal(found[infinite], expected[infinite], err_msg=what)
-    error, bound = relative_error(found, expected), LIKE_TORCH[found.dtype.name]
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(found[~finite], expected[~finite], err_msg=what)
+    error, bound = relative_error(found[finite], expected[finite]), LIKE_TORCH[found.dtype.name]
     assert error <= bound, f"{what}: relative error {error:.3g} is over {bound:.3g}"

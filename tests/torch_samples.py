@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import fastdl
@@ -15,12 +15,19 @@ from tests import tolerances
 # What an input that PyTorch refuses may raise here.
 REFUSALS = (ValueError, TypeError, RuntimeError, IndexError)
 
+PYTORCH_MAY_WARN = pytest.mark.filterwarnings("ignore::UserWarning")
+
 FLOATS = ["float32", "float64"]
 DTYPES = [*FLOATS, "int64", "bool"]
 
 
 class Unsupported(Exception):
     """The sample holds something that fastdl does not have; says what."""
+
+
+def names(text: str) -> list[str]:
+    """The words of a text."""
+    return text.split()
 
 
 def require(module: str) -> Any:
@@ -32,19 +39,30 @@ def require(module: str) -> Any:
         pytest.skip(f"PyTorch's sample databases cannot be imported: {error}")
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """For the test modules that import it: what the samples hold is too small to share out."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 # ---- torch -> fastdl -------------------------------------------------------------------------------------------------
 
 
 class Converter:
     """Turns torch arguments into ours; `leaves` collects the Tensors of both that want gradients.
 
-    The arrays share the torch Tensors' memory, and with it their strides.
+    The arrays share the torch Tensors' memory, and with it their strides, unless `copy` is for what an op changes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, copy: bool = False) -> None:
         import torch
 
         self._torch = torch
+        self._copy = copy
         self._made: dict[int, fastdl.Tensor] = {}
         self.leaves: list[tuple[Any, fastdl.Tensor]] = []
 
@@ -79,7 +97,8 @@ class Converter:
         self._device(value.device.type)
         if value.ndim > 32:
             raise Unsupported("more axes than NumPy's 32")
-        tensor = fastdl.Tensor(value.detach().numpy(), requires_grad=value.requires_grad)
+        array = value.detach().numpy()
+        tensor = fastdl.Tensor(array.copy() if self._copy else array, requires_grad=value.requires_grad)
         if value.requires_grad:
             self.leaves.append((value, tensor))
         return tensor
@@ -204,16 +223,3 @@ def check_refused(call: Callable[[], Any]) -> None:
     except REFUSALS:
         return
     raise AssertionError("accepted")
-
-
-def tensors_in(value: Any) -> Iterator[Any]:
-    """The torch Tensors among arguments."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        yield from tensors_in(list(value.values()))

@@ -48,6 +48,8 @@ class Adam(Optimizer):
     def _check_group(self, group: ParamGroup) -> None:
         check_non_negative("learning rate", group["lr"])
         check_non_negative("epsilon value", group["eps"])
+        if len({isinstance(beta, int | float) for beta in group["betas"]}) > 1:
+            raise ValueError(f"betas must be either both floats or both Tensors, got {group['betas']}")
         check_below_one("beta parameter at index 0", group["betas"][0])
         check_below_one("beta parameter at index 1", group["betas"][1])
         check_non_negative("weight_decay value", group["weight_decay"])
