@@ -259,7 +259,7 @@ class Tensor(TensorMethods):
 
     def _check_no_overlap(self) -> None:
         strides = self.data.strides
-        if 0 in strides and any(
+        if self.data.size and any(
             step == 0 and extent > 1 for step, extent in zip(strides, self.data.shape, strict=True)
         ):
             raise RuntimeError(
