@@ -18,19 +18,19 @@ from tests.simt import build
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def isa_objects(isa: str) -> list[Path]:
-    return sorted(ROOT.glob(f"build/**/fastdl_{isa}.dir/**/*.o"))
+def isa_objects(level: str) -> list[Path]:
+    return sorted(ROOT.glob(f"build/**/fastdl_{level}.dir/**/*.o"))
 
 
-@pytest.mark.parametrize(("isa", "registers"), [("baseline", "ymm|zmm"), ("avx2", "zmm")])
-def test_no_wider_registers(isa, registers):
+@pytest.mark.parametrize(("level", "registers"), [("baseline", "ymm|zmm"), ("avx2", "zmm")])
+def test_no_wider_registers(level, registers):
     """An object of one level holds no instruction of the next."""
     objdump = shutil.which("objdump")
     if objdump is None:
         pytest.skip("objdump (binutils) is not installed")
-    if isa not in _core.built_isas():
-        pytest.skip(f"this build has no {isa} level")
-    objects = isa_objects(isa)
+    if level not in _core.built_isas():
+        pytest.skip(f"this build has no {level} level")
+    objects = isa_objects(level)
     if not objects:
         pytest.skip("the build tree is not here: fastdl was not built in this checkout")
     assert len({path.name for path in objects}) >= len(_core.op_names())
@@ -39,11 +39,11 @@ def test_no_wider_registers(isa, registers):
         assert not re.search(rf"%(?:{registers})\d", code), path.name
 
 
-def test_unsupported_levels_are_refused():
+def test_unsupported_isas_are_refused():
     missing = set(_core.built_isas()) - set(_core.supported_isas())
-    for isa in [*missing, "sse9"]:
-        with pytest.raises(ValueError, match=rf"expected one of .*, got '{isa}'"):
-            fastdl.force_isa(isa)
+    for level in [*missing, "sse9"]:
+        with pytest.raises(ValueError, match=rf"expected one of .*, got '{level}'"):
+            fastdl.force_isa(level)
 
 
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess:
@@ -52,10 +52,10 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("isa", _core.supported_isas())
-def test_environment_picks_the_level(isa):
-    done = run_python("import fastdl; print(fastdl.show_config())", FASTDL_ISA=isa)
-    assert f"in use: {isa}" in done.stdout
+@pytest.mark.parametrize("level", _core.supported_isas())
+def test_environment_picks_the_level(level):
+    done = run_python("import fastdl; print(fastdl.show_config())", FASTDL_ISA=level)
+    assert f"in use: {level}" in done.stdout
 
 
 def test_environment_with_an_unknown_level_fails_with_a_message():

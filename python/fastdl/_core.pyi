@@ -254,3 +254,45 @@ def supported_isas() -> list[str]: ...
 def tanh_backward(grad_output: Any, saved: Any, negative_slope: float = 0.0, /) -> ndarray: ...
 def tanh_forward(input: Any, in_place: bool, negative_slope: float = 0.0, /) -> ndarray: ...
 def use_host_backend(library_path: str) -> None: ...
+def binary_cross_entropy_backward(
+    grad_loss: Any,
+    input: Any,
+    target: Any,
+    weight: Any,
+    reduction: str,
+    needs_input: bool,
+    needs_target: bool,
+    /,
+) -> tuple[Any, ...]: ...
+def binary_cross_entropy_forward(input: Any, target: Any, weight: Any, reduction: str, /) -> ndarray: ...
+def binary_cross_entropy_with_logits_backward(
+    grad_loss: Any,
+    input: Any,
+    target: Any,
+    weight: Any,
+    pos_weight: Any,
+    reduction: str,
+    needs_input: bool,
+    needs_target: bool,
+    /,
+) -> tuple[Any, ...]: ...
+def binary_cross_entropy_with_logits_forward(
+    input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str, /
+) -> ndarray: ...
+def mse_loss_backward(
+    grad_loss: Any, input: Any, target: Any, reduction: str, needs_input: bool, needs_target: bool, /
+) -> tuple[Any, ...]: ...
+def mse_loss_forward(input: Any, target: Any, reduction: str, /) -> ndarray: ...
+def nll_loss_backward(
+    grad_loss: Any,
+    input: Any,
+    target: Any,
+    weight: Any,
+    total_weight: Any,
+    ignore_index: int,
+    reduction: str,
+    /,
+) -> ndarray: ...
+def nll_loss_forward(
+    input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, /
+) -> tuple[Any, ...]: ...
