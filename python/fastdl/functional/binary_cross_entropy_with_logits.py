@@ -21,7 +21,7 @@ class BinaryCrossEntropyWithLogits(Op):
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
         grads = _core.binary_cross_entropy_with_logits_backward(
-            grad_output, *ctx.saved, ctx.reduction, *ctx.needs_input_grad[:2]
+            grad_output, *(*ctx.saved, ctx.reduction, *ctx.needs_input_grad[:2])
         )
         return *grads, None, None, None
 

@@ -26,7 +26,7 @@ class MseLoss(Op):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
-        grads = _core.mse_loss_backward(grad_output, *ctx.saved, ctx.reduction, *ctx.needs_input_grad[:2])
+        grads = _core.mse_loss_backward(grad_output, *(*ctx.saved, ctx.reduction, *ctx.needs_input_grad[:2]))
         return *grads, None
 
 
