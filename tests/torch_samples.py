@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,11 @@ def require(module: str) -> Any:
     """A module of PyTorch's sample databases; the test is skipped where it cannot be imported."""
     pytest.importorskip("torch", reason="PyTorch is not installed")
     try:
-        return importlib.import_module(f"torch.testing._internal.{module}")
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", ImportWarning
+            )  # PyTorch's tests would like hypothesis; samples do not
+            return importlib.import_module(f"torch.testing._internal.{module}")
     except ImportError as error:
         pytest.skip(f"PyTorch's sample databases cannot be imported: {error}")
 
