@@ -78,6 +78,10 @@ X, W = np.zeros((2, 4, 8, 8), np.float32), np.zeros((6, 4, 3, 3), np.float32)
         (ValueError, "expected ints, 'same' or 'valid'", (X, W), {"padding": "full"}),
         (ValueError, "stride: expected an int or a pair", (X, W), {"stride": (1, 1, 1)}),
         (ValueError, "no larger than the padded input", (X[:, :, :2], W), {}),
+        (ValueError, "stride: expected values of at most 2147483647", (X, W), {"stride": (1, 2**63 - 1)}),
+        (ValueError, "dilation: expected values of at most 2147483647", (X, W), {"dilation": 2**62}),
+        (ValueError, "padding: expected values of at most 2147483647", (X, W), {"padding": (2**62, 0)}),
+        (ValueError, "weight: expected values of at most", (X, np.zeros((0, 4, 1, 2**40), np.float32)), {}),
         (TypeError, "stride: expected an int or a pair", (X, W), {"stride": 1.5}),
         (TypeError, "weight: expected float32", (X, W.astype(np.float64)), {}),
         (TypeError, "input: expected float32 or float64, got int64", (X.astype(np.int64), W), {}),
@@ -94,6 +98,12 @@ def test_bad_input(error, message, arguments, options):
 def test_bad_gradient():
     with pytest.raises(ValueError, match=r"grad_output: expected \(2, 6, 6, 6\), got \(2, 6, 6, 5\)"):
         F.conv2d_backward(np.zeros((2, 6, 6, 5), np.float32), X, W)
+
+
+@pytest.mark.parametrize("option", ["stride", "padding", "dilation"])
+def test_backward_refuses_what_overflows(option):
+    with pytest.raises(ValueError, match=f"{option}: expected values of at most"):
+        F.conv2d_backward(np.zeros((2, 6, 1, 1), np.float32), X, W, **{option: 2**63 - 1})
 
 
 def test_backward_on_arrays_gives_what_was_asked_for():

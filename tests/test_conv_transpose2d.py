@@ -62,6 +62,7 @@ def test_is_the_gradient_of_conv2d(options, device):
 
 
 X, W = np.zeros((2, 4, 8, 8), np.float32), np.zeros((4, 6, 3, 3), np.float32)
+WIDE, LONG = np.zeros((0, 6, 1, 2**40), np.float32), np.zeros((0, 4, 1, 2**40), np.float32)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,12 @@ X, W = np.zeros((2, 4, 8, 8), np.float32), np.zeros((4, 6, 3, 3), np.float32)
         (ValueError, "below stride", (X, W), {"output_padding": 1}),
         (ValueError, "below stride", (X, W), {"stride": (3, 2), "output_padding": 2}),
         (ValueError, "padding: expected an output of at least 1 x 1", (X[..., :1], W), {"padding": (0, 2)}),
+        (ValueError, "stride: expected values of at most 2147483647", (X, W), {"stride": 2**62}),
+        (ValueError, "dilation: expected values of at most 2147483647", (X, W), {"dilation": (2**62, 1)}),
+        (ValueError, "padding: expected values of at most 2147483647", (X, W), {"padding": 2**62}),
+        (ValueError, "output_padding: expected values from 0", (X, W), {"output_padding": 2**62}),
+        (ValueError, "weight: expected values of at most", (X[:, :0], WIDE), {}),
+        (ValueError, "expected an output extent that fits into 63 bits", (LONG, W), {"stride": 2**31 - 1}),
         (ValueError, "stride: expected an int or a pair", (X, W), {"stride": (1, 1, 1)}),
         (TypeError, "padding: expected an int or a pair", (X, W), {"padding": "same"}),
         (TypeError, "weight: expected float32", (X, W.astype(np.float64)), {}),
@@ -99,6 +106,12 @@ def test_bad_input(error, message, arguments, options):
 def test_bad_gradient():
     with pytest.raises(ValueError, match=r"grad_output: expected \(2, 6, 10, 10\), got \(2, 6, 8, 8\)"):
         F.conv_transpose2d_backward(np.zeros((2, 6, 8, 8), np.float32), X, W)
+
+
+@pytest.mark.parametrize("option", ["stride", "padding", "dilation"])
+def test_backward_refuses_what_overflows(option):
+    with pytest.raises(ValueError, match=f"{option}: expected values of at most"):
+        F.conv_transpose2d_backward(np.zeros((2, 6, 1, 1), np.float32), X, W, **{option: 2**63 - 1})
 
 
 def test_backward_on_arrays_gives_what_was_asked_for():

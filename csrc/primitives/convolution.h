@@ -38,7 +38,11 @@ constexpr std::int64_t window_output_size(std::int64_t size, std::int64_t kernel
   return span < 0 ? 0 : span / stride + 1;
 }
 
-/// ValueError unless strides and dilations are positive, paddings not negative, groups positive.
+/// ValueError where a value is past 31 bits. Products of two smaller ones and their sums stay within 63 bits.
+void check_fits(const char* op, const char* argument, Pair values);
+
+/// ValueError unless strides and dilations are positive, paddings not negative, groups positive, and all that
+/// comes in pairs fits as in check_fits.
 void check_window_parameters(const char* op, Pair stride, Padding padding, Pair dilation,
                              std::int64_t groups);
 

@@ -1,7 +1,5 @@
 #include "primitives/pooling.h"
 
-#include <limits>
-
 #include "core/check.h"
 #include "core/error.h"
 
@@ -15,14 +13,6 @@ void check_input(const char* op, const Shape& input, DType dtype) {
   for (int i = input.size() - 3; i < input.size(); ++i)
     if (input[i] == 0)
       throw ValueError(concat("[", op, "] input: expected no empty axis but the batch, got ", input));
-}
-
-/// Products of two of these values stay within 63 bits.
-void check_fits(const char* op, const char* argument, Pair values) {
-  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
-  if (values[0] > most || values[1] > most)
-    throw ValueError(concat("[", op, "] ", argument, ": expected values of at most ", most, ", got (",
-                            values[0], ", ", values[1], ")"));
 }
 
 std::int64_t plane_count(const Shape& input) {
@@ -42,14 +32,12 @@ std::int64_t pooled_size(const WindowAxis& axis, bool ceil_mode) {
 PoolingGeometry pooling_geometry(const char* op, const Shape& input, DType dtype, Pair kernel_size,
                                  Pair stride, Pair padding, Pair dilation, bool ceil_mode) {
   check_input(op, input, dtype);
-  check_window_parameters(op, stride, {padding, padding}, dilation, 1);
   const auto shown = [](Pair pair) { return Shape{pair[0], pair[1]}; };
   if (kernel_size[0] < 1 || kernel_size[1] < 1)
     throw ValueError(
         concat("[", op, "] kernel_size: expected values of at least 1, got ", shown(kernel_size)));
   check_fits(op, "kernel_size", kernel_size);
-  check_fits(op, "stride", stride);
-  check_fits(op, "dilation", dilation);
+  check_window_parameters(op, stride, {padding, padding}, dilation, 1);
   for (int i = 0; i < 2; ++i)
     if (padding[i] > kernel_size[i] / 2)
       throw ValueError(concat("[", op, "] padding: expected at most half of kernel_size ", shown(kernel_size),

@@ -20,6 +20,7 @@ ConvolutionGeometry conv2d_geometry(const Shape& x, DType x_dtype, const Shape& 
   if (weight.size() != 4 || weight[1] != C / groups || weight[2] < 1 || weight[3] < 1)
     throw ValueError(concat("[conv2d] weight: expected (K, ", C / groups, ", R, S) for input of shape ", x,
                             " and groups=", groups, ", got ", weight));
+  check_fits(op, "weight", {weight[2], weight[3]});
   if (weight[0] % groups != 0)
     throw ValueError(
         concat("[conv2d] weight: expected output channels that groups=", groups, " divides, got ", weight));

@@ -19,9 +19,15 @@ void check_output_padding(Pair output_padding, Pair stride, Pair dilation) {
                               "), got (", output_padding[0], ", ", output_padding[1], ")"));
 }
 
+/// Only the input's size may be past 31 bits.
 std::int64_t output_size(std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
                          std::int64_t output_padding, std::int64_t dilation) {
-  return (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1;
+  const std::int64_t window = dilation * (kernel - 1) + output_padding + 1 - 2 * padding;
+  std::int64_t reached = 0;
+  if (__builtin_mul_overflow(size - 1, stride, &reached) || __builtin_add_overflow(reached, window, &reached))
+    throw ValueError(concat("[", op, "] stride: expected an output extent that fits into 63 bits, got ",
+                            stride, " for an input extent of ", size));
+  return reached;
 }
 
 }  // namespace
@@ -44,6 +50,7 @@ ConvolutionGeometry conv_transpose2d_geometry(const Shape& x, DType x_dtype, con
   if (weight.size() != 4 || weight[0] != x[1] || weight[1] < 1 || weight[2] < 1 || weight[3] < 1)
     throw ValueError(concat("[", op, "] weight: expected (", x[1], ", K / groups, R, S) for input of shape ",
                             x, ", got ", weight));
+  check_fits(op, "weight", {weight[2], weight[3]});
   if (bias != nullptr) {
     check_same_dtype(op, "bias", bias_dtype, x_dtype);
     check_shape(op, "bias", *bias, Shape{weight[1] * groups}, "weight", weight);
