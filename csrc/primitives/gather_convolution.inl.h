@@ -33,9 +33,10 @@ inline GatherAxis backward_axis(std::int64_t target, std::int64_t source, std::i
                                 std::int64_t stride, std::int64_t padding, std::int64_t dilation,
                                 std::int64_t phase) {
   const std::int64_t divisor = std::gcd(stride, dilation), period = stride / divisor;
+  const std::int64_t limit = std::min(period, kernel);
   std::int64_t first = 0;
-  while (first < period && (phase + padding - first * dilation) % stride != 0) ++first;
-  const std::int64_t taps = first < period && first < kernel ? ceil_div(kernel - first, period) : 0;
+  while (first < limit && (phase + padding - first * dilation) % stride != 0) ++first;
+  const std::int64_t taps = first < limit ? ceil_div(kernel - first, period) : 0;
   const std::int64_t outputs = phase < target ? ceil_div(target - phase, stride) : 0;
   const std::int64_t base = taps ? (phase + padding - first * dilation) / stride : 0;
   return {source, outputs, 1, taps, base, -(dilation / divisor), first, period, target, phase, stride};

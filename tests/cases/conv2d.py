@@ -27,6 +27,7 @@ PARAMETERS = [
     case("kernel_is_image", (4, 3, 5, 6), (7, 3, 5, 6)),
     case("padding_over_kernel", (2, 2, 4, 4), (3, 2, 1, 1), padding=(2, 1)),
     case("wide_kernel", (1, 2, 4, 40), (3, 2, 1, 31), padding=(0, 15)),
+    case("stride_over_image", (2, 2, 5, 5), (3, 2, 3, 3), stride=(2**31 - 1, 10**8 + 7), dilation=(2, 2)),
     case("unused_border", (1, 2, 10, 10), (3, 2, 3, 3), stride=(4, 4)),
 ]
 
