@@ -36,13 +36,57 @@ std::string type_name(py::handle object) {
   throw TypeError(concat("[", op, "] ", argument, ": expected ", expected, ", got ", actual));
 }
 
+/// What holds an object's memory: device types of dlpack.h.
+enum : int {
+  dlpack_cpu = 1,
+  dlpack_cuda = 2,
+  dlpack_cuda_host = 3,
+  dlpack_rocm_host = 11,
+  dlpack_managed = 13
+};
+
+int device_type(py::handle object) {
+  if (py::hasattr(object, "__cuda_array_interface__")) return dlpack_cuda;
+  if (!py::hasattr(object, "__dlpack_device__")) return dlpack_cpu;
+  return py::int_(py::object(py::sequence(object.attr("__dlpack_device__")())[0])).cast<int>();
+}
+
+/// ValueError unless the CPU can read the memory as its own.
+void check_device(const char* op, const char* argument, py::handle object) {
+  switch (const int type = device_type(object)) {
+    case dlpack_cpu:
+    case dlpack_cuda_host:
+    case dlpack_rocm_host:
+    case dlpack_managed:
+      return;
+    default:
+      throw ValueError(
+          concat("[", op, "] ", argument, ": expected an array on the CPU, got a ", type_name(object), " on ",
+                 type == dlpack_cuda ? "a CUDA device" : concat("a device of DLPack type ", type),
+                 ", for which this build has no backend"));
+  }
+}
+
+/// ValueError for memory that its owner does not give away, TypeError for dtypes that NumPy has not.
+py::array from_dlpack(const char* op, const char* argument, py::handle object) {
+  try {
+    return numpy("from_dlpack")(object);
+  } catch (py::error_already_set& error) {
+    const bool no_export = error.matches(PyExc_BufferError);
+    if (!no_export && !error.matches(PyExc_RuntimeError) && !error.matches(PyExc_TypeError)) throw;
+    const std::string message =
+        concat("[", op, "] ", argument, ": expected an array that NumPy can read, got a ", type_name(object),
+               " of which DLPack says: ", std::string(py::str(error.value())));
+    if (no_export) throw ValueError(message);
+    throw TypeError(message);
+  }
+}
+
 py::array as_array(const char* op, const char* argument, py::handle object) {
   if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
-  if (py::hasattr(object, "__cuda_array_interface__") && !py::hasattr(object, "__array__"))
-    throw ValueError(concat("[", op, "] ", argument, ": expected an array on the CPU, got a ",
-                            type_name(object), " on a CUDA device, for which this build has no backend"));
+  check_device(op, argument, object);
   if (py::hasattr(object, "__array_interface__")) return numpy("asarray")(object);
-  if (py::hasattr(object, "__dlpack__")) return numpy("from_dlpack")(object);
+  if (py::hasattr(object, "__dlpack__")) return from_dlpack(op, argument, object);
   refuse(op, argument, "an array", type_name(object));
 }
 
