@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <memory>
 #include <numeric>
 #include <string>
 
@@ -173,12 +174,14 @@ py::array new_array(const Shape& shape, const Shape* strides, DType dtype) {
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(shape.numel(), static_cast<std::int64_t>(item_size(dtype)), &bytes))
     throw OutOfMemory(concat("an array of shape ", shape, " does not fit into the address space"));
-  void* memory = allocate(static_cast<std::size_t>(bytes));
-  const py::capsule owner(memory, [](void* block) { deallocate(block); });
+  const py::dtype format(formats[static_cast<int>(dtype)]);
   std::vector<py::ssize_t> byte_strides;
   if (strides != nullptr) byte_strides.assign(strides->begin(), strides->end());
-  return py::array(py::dtype(formats[static_cast<int>(dtype)]),
-                   std::vector<py::ssize_t>(shape.begin(), shape.end()), byte_strides, memory, owner);
+  std::unique_ptr<void, decltype(&deallocate)> memory(allocate(static_cast<std::size_t>(bytes)), &deallocate);
+  const py::capsule owner(memory.get(), [](void* block) { deallocate(block); });
+  void* const elements = memory.release();
+  return py::array(format, std::vector<py::ssize_t>(shape.begin(), shape.end()), byte_strides, elements,
+                   owner);
 }
 
 DenseView copied(const py::array& array, DType dtype, const Shape& strides) {
