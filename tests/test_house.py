@@ -122,3 +122,36 @@ def test_stub_names_what_core_has():
     declared = {node.name for node in stub.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     present = {name for name in dir(_core) if not name.startswith("_")}
     assert declared == present
+
+
+def called_names(function: ast.FunctionDef) -> set[str]:
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+
+
+def takes_torch(function: ast.FunctionDef) -> bool:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "torch" for alias in node.names):
+            return True
+        if isinstance(node, ast.Call) and ast.unparse(node).startswith("pytest.importorskip('torch'"):
+            return True
+    return False
+
+
+def test_torch_tests_are_named_after_it():
+    """`pytest -k torch` is how CI runs them, so a test that skips without PyTorch has "torch" in its node id."""
+    parsed = {path: ast.parse(path.read_text()) for path in sorted((ROOT / "tests").glob("*.py"))}
+    functions = {
+        path: [node for node in tree.body if isinstance(node, ast.FunctionDef)] for path, tree in parsed.items()
+    }
+    everywhere = [function for path in functions for function in functions[path] if path.stem == "suite"]
+    for path in functions:
+        if not path.stem.startswith("test_") or "torch" in path.stem:
+            continue
+        known = {function.name: function for function in [*everywhere, *functions[path]]}
+        found = {name for name, function in known.items() if takes_torch(function)}
+        while more := {name for name, f in known.items() if called_names(f) & found} - found:
+            found |= more
+        unnamed = [function.name for function in functions[path] if function.name in found]
+        unnamed = [name for name in unnamed if name.startswith("test_") and "torch" not in name]
+        assert not unnamed, f"{relative(path)}: {unnamed[0]}"

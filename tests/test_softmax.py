@@ -76,7 +76,7 @@ ROWS = {
 
 @pytest.mark.parametrize("neighbours", [1, 2, 9, 100])
 @pytest.mark.parametrize("row", ROWS)
-def test_special_values(name, row, neighbours, device):
+def test_special_values_as_torch(name, row, neighbours, device):
     """A special row changes no other row, and is what PyTorch makes of it."""
     torch = pytest.importorskip("torch")
     for dtype in suite.FLOATS:
