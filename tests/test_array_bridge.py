@@ -26,7 +26,9 @@ class CuPyArray(DLPackArray):
     def __init__(self):
         super().__init__(2)
 
-    __cuda_array_interface__ = {"shape": (1, 3), "typestr": "<f4", "data": (16, False), "version": 3}
+    @property
+    def __cuda_array_interface__(self):
+        return {"shape": (1, 3), "typestr": "<f4", "data": (16, False), "version": 3}
 
     def __array__(self, *args, **options):
         raise TypeError("Implicit conversion to a NumPy array is not allowed.")
@@ -58,13 +60,19 @@ def test_dlpack_memory_that_the_cpu_reads(device):
 )
 def test_other_devices_are_refused(array, message):
     for call in (lambda: F.softmax(array, 1), lambda: F.linear(VALUES, array), lambda: F.relu(array)):
-        with pytest.raises(ValueError, match=rf"^\[\w+\] (input|weight): expected an array on the CPU, {message}"):
+        with pytest.raises(
+            ValueError, match=rf"^\[\w+\] (input|weight): expected an array on the CPU, {message}"
+        ):
             call()
 
 
 @pytest.mark.parametrize(
     ("raised", "error"),
-    [(BufferError("no export"), ValueError), (RuntimeError("no dtype"), TypeError), (KeyError("x"), KeyError)],
+    [
+        (BufferError("no export"), ValueError),
+        (RuntimeError("no dtype"), TypeError),
+        (KeyError("x"), KeyError),
+    ],
 )
 def test_refused_exports(raised, error):
     with pytest.raises(error) as caught:

@@ -142,7 +142,8 @@ def test_torch_tests_are_named_after_it():
     """`pytest -k torch` is how CI runs them, so a test that skips without PyTorch has "torch" in its node id."""
     parsed = {path: ast.parse(path.read_text()) for path in sorted((ROOT / "tests").glob("*.py"))}
     functions = {
-        path: [node for node in tree.body if isinstance(node, ast.FunctionDef)] for path, tree in parsed.items()
+        path: [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+        for path, tree in parsed.items()
     }
     everywhere = [function for path in functions for function in functions[path] if path.stem == "suite"]
     for path in functions:

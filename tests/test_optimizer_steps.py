@@ -222,6 +222,31 @@ def test_bad_numbers(name, option, value):
     assert len(optimizer.param_groups) == 1
 
 
+@pytest.mark.parametrize("steps_before", [0, 2])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("Adam", {"amsgrad": True}),
+        ("SGD", {"momentum": 0.9, "dampening": 0.5}),
+        ("RMSprop", {"momentum": 0.9}),
+    ],
+)
+def test_a_refused_step_leaves_no_trace(name, options, steps_before):
+    values, grads = draw(np.float64)
+    (params, optimizer), (other_params, other) = (make(name, values, options) for _ in range(2))
+    run(params, optimizer, grads[:steps_before])
+    run(other_params, other, grads[:steps_before])
+    good, optimizer.param_groups[0]["lr"] = optimizer.param_groups[0]["lr"], math.nan
+    with pytest.raises(ValueError, match="lr: expected a finite value"):
+        run(params, optimizer, grads[steps_before:])
+    assert len(optimizer.state) == len(other.state)
+    optimizer.param_groups[0]["lr"] = good
+    run(params, optimizer, grads[steps_before:])
+    run(other_params, other, grads[steps_before:])
+    for param, expected in zip(params, other_params, strict=True):
+        np.testing.assert_array_equal(param.data, expected.data)
+
+
 @pytest.mark.parametrize("name", ["Adam", "AdamW"])
 @pytest.mark.parametrize("betas", [(-0.1, 0.9), (0.9, 1.0), (math.nan, 0.9), (0.9, 1.5)])
 def test_bad_betas(name, betas):

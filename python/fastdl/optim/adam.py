@@ -12,7 +12,6 @@ from fastdl.optim.optimizer import (
     arrays_of,
     check_below_one,
     check_non_negative,
-    zeros_like,
 )
 
 
@@ -56,22 +55,16 @@ class Adam(Optimizer):
 
     def _update_group(self, group: ParamGroup) -> None:
         params = [param for param in group["params"] if param.grad is not None]
-        states = [self.state[param] for param in params]
-        for param, state in zip(params, states, strict=True):
-            if not state:
-                state["step"] = 0
-                state["exp_avg"] = zeros_like(param)
-                state["exp_avg_sq"] = zeros_like(param)
-            if group["amsgrad"] and "max_exp_avg_sq" not in state:
-                state["max_exp_avg_sq"] = zeros_like(param)
-            state["step"] += 1
+        names = ["exp_avg", "exp_avg_sq"]
+        names += ["max_exp_avg_sq"] if group["amsgrad"] else []
+        states = self._states(params, names, {"step": 0})
         F.adam_step(
             [param.data for param in params],
             [param.grad.data for param in params],
             arrays_of(states, "exp_avg"),
             arrays_of(states, "exp_avg_sq"),
             arrays_of(states, "max_exp_avg_sq") if group["amsgrad"] else [],
-            [state["step"] for state in states],
+            [state["step"] + 1 for state in states],
             lr=group["lr"],
             beta1=group["betas"][0],
             beta2=group["betas"][1],
@@ -81,6 +74,7 @@ class Adam(Optimizer):
             maximize=group["maximize"],
             decoupled_weight_decay=group["decoupled_weight_decay"],
         )
+        self._keep(params, states)
 
 
 class AdamW(Adam):

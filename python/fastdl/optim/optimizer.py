@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -49,6 +49,30 @@ class Optimizer:
     def _update_group(self, group: ParamGroup) -> None:
         """Apply one step to those of the group's parameters that have a gradient."""
         raise TypeError(f"{type(self).__name__} defines neither step() nor _update_group()")
+
+    def _states(self, params: Sequence[Tensor], names: Iterable[str], first: dict[str, Any]) -> list[dict]:
+        """The parameters' states; for those that lack a named Tensor copies that have zeros for it.
+
+        A parameter's first state begins as `first`. `_keep` makes the copies the states, once the step was not refused.
+        """
+        states = []
+        for param in params:
+            state = self.state.get(param)
+            if not state or any(state.get(name) is None for name in names):
+                state = {**(state or first)}
+                for name in names:
+                    if state.get(name) is None:
+                        state[name] = zeros_like(param)
+            states.append(state)
+        return states
+
+    def _keep(self, params: Sequence[Tensor], states: Sequence[dict[str, Any]]) -> None:
+        for param, state in zip(params, states, strict=True):
+            held = self.state[param]
+            if state is not held:
+                held.update(state)
+            if "step" in held:
+                held["step"] += 1
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters from their gradients.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastdl import functional as F
-from fastdl.optim.optimizer import Optimizer, ParamGroup, arrays_of, check_non_negative, zeros_like
+from fastdl.optim.optimizer import Optimizer, ParamGroup, arrays_of, check_non_negative
 
 
 class RMSprop(Optimizer):
@@ -46,15 +46,10 @@ class RMSprop(Optimizer):
 
     def _update_group(self, group: ParamGroup) -> None:
         params = [param for param in group["params"] if param.grad is not None]
-        states = [self.state[param] for param in params]
         names = ["square_avg"]
         names += ["grad_avg"] if group["centered"] else []
         names += ["momentum_buffer"] if group["momentum"] else []
-        for param, state in zip(params, states, strict=True):
-            for name in names:
-                if name not in state:
-                    state[name] = zeros_like(param)
-            state["step"] = state.get("step", 0) + 1
+        states = self._states(params, names, {"step": 0})
         F.rmsprop_step(
             [param.data for param in params],
             [param.grad.data for param in params],
@@ -69,3 +64,4 @@ class RMSprop(Optimizer):
             centered=group["centered"],
             maximize=group["maximize"],
         )
+        self._keep(params, states)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastdl import functional as F
-from fastdl.optim.optimizer import Optimizer, ParamGroup, check_finite, check_non_negative, zeros_like
+from fastdl.optim.optimizer import Optimizer, ParamGroup, arrays_of, check_finite, check_non_negative
 
 
 class SGD(Optimizer):
@@ -43,18 +43,13 @@ class SGD(Optimizer):
 
     def _update_group(self, group: ParamGroup) -> None:
         params = [param for param in group["params"] if param.grad is not None]
-        buffers, first_steps = [], []
-        if group["momentum"]:
-            for param in params:
-                state = self.state[param]
-                first_steps.append(state.get("momentum_buffer") is None)
-                if first_steps[-1]:
-                    state["momentum_buffer"] = zeros_like(param)
-                buffers.append(state["momentum_buffer"].data)
+        stepped = params if group["momentum"] else []
+        first_steps = [self.state.get(param, {}).get("momentum_buffer") is None for param in stepped]
+        states = self._states(stepped, ["momentum_buffer"], {})
         F.sgd_step(
             [param.data for param in params],
             [param.grad.data for param in params],
-            buffers,
+            arrays_of(states, "momentum_buffer"),
             lr=group["lr"],
             momentum=group["momentum"],
             dampening=group["dampening"],
@@ -63,3 +58,4 @@ class SGD(Optimizer):
             maximize=group["maximize"],
             first_steps=first_steps,
         )
+        self._keep(stepped, states)
