@@ -5,6 +5,7 @@ import threading
 import fastdl
 import numpy as np
 import pytest
+from fastdl import _tape
 from fastdl.autograd import Function, Op, grad, gradcheck
 
 from tests.gradients import assert_close, check_gradients
@@ -602,6 +603,17 @@ def test_detect_anomaly_names_the_operation():
         y = _make_nan(x) * 0
         y.sum().backward()
     assert np.isnan(x.grad.item())
+
+
+def test_entries_are_forgotten_under_the_lock():
+    arrays = [np.zeros(3)]
+    _tape.writes.note(arrays[0])
+    thread = threading.Thread(target=arrays.clear)
+    with _tape.writes._lock:
+        thread.start()
+        thread.join(0.1)
+        assert thread.is_alive()
+    thread.join()
 
 
 def test_threads_differentiate_side_by_side():

@@ -195,7 +195,7 @@ class Writes:
         self.now = 0
         self.recorded = 0  # entries with a recorded change, by which other Tensors may be out of date
         self._entries: dict[int, _Entry] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # note() may meet _forget() in its own thread, as any allocation may
 
     def note(self, array: Array, holder: Tensor | None = None) -> None:
         """Counts an in-place change; a recorded one names the Tensor that has it in its history."""
@@ -217,9 +217,10 @@ class Writes:
                 entry.holder = weakref.ref(holder)
 
     def _forget(self, key: int) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None and entry.rebased >= 0:
-            self.recorded -= 1
+        with self._lock:
+            entry = self._entries.pop(key, None)
+            if entry is not None and entry.rebased >= 0:
+                self.recorded -= 1
 
     def count(self, array: Array) -> int:
         entry = self._entries.get(id(_owner(array)))
@@ -231,13 +232,14 @@ class Writes:
 
     def hand_over(self, view: Tensor, base: Tensor) -> None:
         """Lets `base`, which is about to record `view` as a part of it, follow on the changes made through it."""
-        entry = self._entries.get(id(_owner(base.data)))
-        if entry is None or entry.holder is None or entry.holder() is not view:
-            return
-        rebased, holder = entry.former
-        if base._viewed_at >= rebased or (holder is not None and holder() is base):
-            entry.holder = weakref.ref(base)
-            view._viewed_at = self.now
+        with self._lock:
+            entry = self._entries.get(id(_owner(base.data)))
+            if entry is None or entry.holder is None or entry.holder() is not view:
+                return
+            rebased, holder = entry.former
+            if base._viewed_at >= rebased or (holder is not None and holder() is base):
+                entry.holder = weakref.ref(base)
+                view._viewed_at = self.now
 
     def check_history(self, tensor: Tensor) -> None:
         """Raises RuntimeError where another Tensor has a recorded change of the memory in its history."""
