@@ -1,5 +1,6 @@
 """The tape: what is recorded, what backward does with it, and what it refuses."""
 
+import contextlib
 import threading
 
 import fastdl
@@ -614,6 +615,25 @@ def test_entries_are_forgotten_under_the_lock():
         thread.join(0.1)
         assert thread.is_alive()
     thread.join()
+
+
+def test_threads_reach_one_leaf(monkeypatch):
+    """Two passes that would both find a leaf without a gradient: neither's is lost."""
+    x = leaf(1.0, 2.0)
+    meeting, owned = threading.Barrier(2), _tape._owned
+
+    def meet(*args):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(0.1)
+        return owned(*args)
+
+    monkeypatch.setattr(_tape, "_owned", meet)
+    threads = [threading.Thread(target=(x * factor).sum().backward) for factor in (3, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert x.grad.tolist() == [7.0, 7.0]
 
 
 def test_threads_differentiate_side_by_side():

@@ -310,6 +310,10 @@ class _Sum:
         self.array = array
 
 
+# Backward passes in several threads may reach one leaf. Re-entrant, as an allocation may run any finaliser.
+_adding = threading.RLock()
+
+
 class BackwardPass:
     """One walk from the roots to the leaves, youngest node first, which is a topological order."""
 
@@ -364,12 +368,13 @@ class BackwardPass:
                     _owned(grad, fresh, leaf.data) if held is None else into(np.add, held, grad)
                 )
             return
-        held = leaf._grad
-        if held is None:
-            leaf._grad = Tensor(_owned(grad, fresh, leaf.data))
-        else:
-            np.add(held.data, grad, out=held.data, casting="same_kind")
-            writes.note(held.data)
+        with _adding:
+            held = leaf._grad
+            if held is None:
+                leaf._grad = Tensor(_owned(grad, fresh, leaf.data))
+            else:
+                np.add(held.data, grad, out=held.data, casting="same_kind")
+                writes.note(held.data)
 
     def visit(self, node: Op) -> None:
         grads = [_finished(slot) for slot in self.pending.pop(node)]
