@@ -135,6 +135,7 @@ def check_bad_lists(step: Step, case: StepCase) -> None:
             faults += [
                 (ValueError, f"{expected}: expected a writeable array", _with_read_only_last),
                 (ValueError, "expected memory of its own", lambda arrays: [*arrays[:-1], arrays[0]]),
+                (ValueError, "expected memory of its own", _spread_and_shared),
                 (
                     TypeError,
                     f"{expected}: expected an array, got list",
@@ -166,6 +167,13 @@ def check_bad_numbers(step: Step, case: StepCase, argument: str, values: Any) ->
         lists = case.lists(step, np.float32)
         changed = StepCase(case.name, case.shapes, {**case.options, argument: value}, case.counts)
         _check_refused(step, changed, lists, ValueError, f"{argument}: expected .*, got ")
+
+
+def _spread_and_shared(arrays: list[Array]) -> list[Array]:
+    """The last and the first as parts of every second element of one array."""
+    spread = np.zeros(2 * max(array.size for array in arrays), arrays[0].dtype)[::2]
+    first, last = (spread[: array.size].reshape(array.shape) for array in (arrays[0], arrays[-1]))
+    return [first, *arrays[1:-1], last]
 
 
 def _with_read_only_last(arrays: list[Array]) -> list[Array]:

@@ -90,3 +90,23 @@ def test_zero_decay_leaves_infinite_parameters(device):
     x, g, buffer = np.array([np.inf, 1.0]), np.ones(2), np.zeros(2)
     F.sgd_step([x], [g], [buffer], lr=0.5, momentum=0.5, first_steps=[False])
     np.testing.assert_array_equal(x, [np.inf, 0.5])
+
+
+def test_memory_is_told_by_the_callers_arrays():
+    """A spread array is worked on in a copy, but it is its own memory that must not be shared."""
+    wide = np.zeros(16, np.float32)
+    gradient = np.ones(8, np.float32)
+    F.sgd_step([wide[::2], wide[1::2]], [gradient, gradient], [], lr=1.0)
+    np.testing.assert_array_equal(wide, np.full(16, -1, np.float32))
+    reversed_halves = [wide[:8][::-1], wide[8:][::-1]]
+    F.sgd_step(reversed_halves, [gradient, gradient], [], lr=1.0)
+    np.testing.assert_array_equal(wide, np.full(16, -2, np.float32))
+    for params, grads in (
+        ([wide[::2], wide[::2]], [gradient, gradient]),
+        ([wide[::2], wide[:8]], [gradient, gradient]),
+        ([wide[::2], wide[14::-2]], [gradient, gradient]),
+        ([wide[::2], wide[1::2]], [gradient, wide[8:]]),
+    ):
+        with pytest.raises(ValueError, match="expected memory of its own, got an array that overlaps"):
+            F.sgd_step(params, grads, [], lr=1.0)
+    np.testing.assert_array_equal(wide, np.full(16, -2, np.float32))

@@ -83,14 +83,6 @@ py::array from_dlpack(const char* op, const char* argument, py::handle object) {
   }
 }
 
-py::array as_array(const char* op, const char* argument, py::handle object) {
-  if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
-  check_device(op, argument, object);
-  if (py::hasattr(object, "__array_interface__")) return numpy("asarray")(object);
-  if (py::hasattr(object, "__dlpack__")) return from_dlpack(op, argument, object);
-  refuse(op, argument, "an array", type_name(object));
-}
-
 py::array writeable_array(const char* op, const char* argument, py::handle object) {
   if (!py::isinstance<py::array>(object))
     refuse(op, argument, "a NumPy array to change in place", type_name(object));
@@ -209,6 +201,14 @@ StridedView in_c_order(ArrayView view) {
 }
 
 }  // namespace
+
+py::array as_array(const char* op, const char* argument, py::handle object) {
+  if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
+  check_device(op, argument, object);
+  if (py::hasattr(object, "__array_interface__")) return numpy("asarray")(object);
+  if (py::hasattr(object, "__dlpack__")) return from_dlpack(op, argument, object);
+  refuse(op, argument, "an array", type_name(object));
+}
 
 StridedView StridedView::contiguous() const {
   return in_c_order(view_of(py::reinterpret_borrow<py::array>(owner()), dtype()));

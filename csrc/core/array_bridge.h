@@ -65,9 +65,12 @@ class StridedView : public ArrayView {
   Shape strides_;
 };
 
-/// An operand to read: a NumPy array, or an object with __array_interface__ or CPU DLPack. TypeError for
-/// byte-swapped, object and other unknown dtypes and for objects that are no arrays; ValueError for arrays on
-/// another device.
+/// The object itself, or the NumPy array that an object with __array_interface__ or CPU DLPack is a view of.
+/// TypeError for objects that are no arrays; ValueError for arrays on another device.
+py::array as_array(const char* op, const char* argument, py::handle object);
+
+/// An operand to read, as as_array takes it. TypeError also for byte-swapped, object and other unknown
+/// dtypes.
 ArrayView input_array(const char* op, const char* argument, py::handle object);
 
 /// The same, or an empty view for None.

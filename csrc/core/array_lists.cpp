@@ -1,11 +1,32 @@
 #include "core/array_lists.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
 
 namespace fastdl {
+namespace {
+
+/// What an array's elements lie in, from the first byte to behind the last.
+std::pair<const char*, const char*> byte_bounds(const py::array& array) {
+  const auto* begin = static_cast<const char*>(array.data());
+  if (array.size() == 0) return {begin, begin};
+  const char* end = begin + array.itemsize();
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) {
+    const py::ssize_t reach = array.strides(i) * (array.shape(i) - 1);
+    (reach < 0 ? begin : end) += reach;
+  }
+  return {begin, end};
+}
+
+/// Whether two arrays whose bounds overlap have an element in common.
+bool share_memory(const py::array& a, const py::array& b) {
+  return py::cast<bool>(py::module_::import("numpy").attr("shares_memory")(a, b));
+}
+
+}  // namespace
 
 ArrayLists::ArrayLists(const char* op, std::vector<ArrayList> lists) : op_(op), lists_(std::move(lists)) {
   for (std::size_t list = 0; list < lists_.size(); ++list) add(list);
@@ -29,7 +50,8 @@ void ArrayLists::add(std::size_t list) {
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < length; ++i) {
     const std::string element = name(list, i);
-    const auto array = py::object(py::reinterpret_borrow<py::sequence>(arrays)[i]);
+    const auto object = py::object(py::reinterpret_borrow<py::sequence>(arrays)[i]);
+    py::array array = as_array(op_, element.c_str(), object);
     if (list == 0) {
       views_.push_back(dense_array(op_, element.c_str(), array));
       check_floating(op_, element.c_str(), views_.back().dtype());
@@ -39,7 +61,8 @@ void ArrayLists::add(std::size_t list) {
       views_.push_back(dense_array_like(op_, element.c_str(), array, views_[i]));
     }
     if (use == ArrayList::written)
-      results_.emplace_back(op_, element.c_str(), array, views_.back(), /*in_place=*/true);
+      results_.emplace_back(op_, element.c_str(), object, views_.back(), /*in_place=*/true);
+    arrays_.push_back(std::move(array));
   }
 }
 
@@ -57,27 +80,27 @@ void ArrayLists::check_disjoint() const {
   struct Range {
     const char *begin, *end;
     std::size_t list, i;
+    const py::array* array;
+    bool written;
   };
   std::vector<Range> ranges;
   for (std::size_t list = 0; list < lists_.size(); ++list)
     for (std::size_t i = 0; used(list) && i < size(); ++i) {
-      const auto* begin = static_cast<const char*>(data(list, i));
-      const std::size_t bytes = static_cast<std::size_t>(numel(i)) * item_size(dtype(i));
-      if (bytes > 0) ranges.push_back({begin, begin + bytes, list, i});
+      const py::array& array = arrays_[first_views_[list] + i];
+      const auto [begin, end] = byte_bounds(array);
+      if (begin != end)
+        ranges.push_back({begin, end, list, i, &array, lists_[list].use == ArrayList::written});
     }
   std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
-  // Of the ranges so far, the one that reaches furthest: of all, and of those that are written.
-  const Range *furthest = nullptr, *furthest_written = nullptr;
+  std::vector<Range> reaching;  // of the ranges so far, those that reach beyond the begin of this one
   for (const Range& range : ranges) {
-    const bool written = lists_[range.list].use == ArrayList::written;
-    const Range* other = written ? furthest : furthest_written;
-    if (other != nullptr && range.begin < other->end)
-      throw ValueError(concat("[", op_, "] ", name(range.list, range.i),
-                              ": expected memory of its own, got an array that overlaps ",
-                              name(other->list, other->i)));
-    if (furthest == nullptr || range.end > furthest->end) furthest = &range;
-    if (written && (furthest_written == nullptr || range.end > furthest_written->end))
-      furthest_written = &range;
+    std::erase_if(reaching, [&](const Range& other) { return other.end <= range.begin; });
+    for (const Range& other : reaching)
+      if ((range.written || other.written) && share_memory(*range.array, *other.array))
+        throw ValueError(concat("[", op_, "] ", name(range.list, range.i),
+                                ": expected memory of its own, got an array that overlaps ",
+                                name(other.list, other.i)));
+    reaching.push_back(range);
   }
 }
 

@@ -50,7 +50,8 @@ class ArrayLists {
   const char* op_;
   std::vector<ArrayList> lists_;
   std::vector<std::size_t> first_views_;  ///< of each list, in views_
-  std::deque<DenseView> views_;           ///< results_ refer to them
+  std::vector<py::array> arrays_;         ///< the caller's, of all lists
+  std::deque<DenseView> views_;           ///< of them, or of copies; results_ refer to these
   std::vector<ElementwiseResult> results_;
   std::vector<std::int64_t> begins_;
 };
