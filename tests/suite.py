@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
 import fastdl
 import numpy as np
 import pytest
+from fastdl import _core
 
 from tests import tolerances
 from tests.cases.case import Case
@@ -27,19 +29,27 @@ def differentiable(arrays: dict[str, Array]) -> list[str]:
     return [name for name, array in arrays.items() if array.dtype.kind == "f"]
 
 
+def record(op: Callable, arrays: dict[str, Array], options: Any) -> tuple[dict[str, Any], tuple]:
+    """The operands as Tensors on those very arrays, the floating ones as leaves of the tape; and the outputs."""
+    tensors = {
+        name: fastdl.Tensor(array, requires_grad=array.dtype.kind == "f") for name, array in arrays.items()
+    }
+    return tensors, as_tuple(op(**tensors, **options))
+
+
+def differentiate(tensors: dict[str, Any], outputs: tuple, grads: Any) -> dict[str, Array]:
+    """The gradients of the leaves for `grads` of the outputs, which backward gets uncopied."""
+    pairs = [(out, g) for out, g in zip(outputs, as_tuple(grads), strict=True) if out.requires_grad]
+    fastdl.autograd.backward([out for out, _ in pairs], [fastdl.Tensor(g) for _, g in pairs])
+    return {name: t.grad.numpy() for name, t in tensors.items() if t.grad is not None}
+
+
 def run_op(
     op: Callable, arrays: dict[str, Array], options: Any, grads: Any = None
 ) -> tuple[tuple, dict[str, Array]]:
     """Outputs of `op` through the tape, and the gradients of its floating operands for `grads` of the outputs."""
-    tensors = {
-        name: fastdl.tensor(array, requires_grad=array.dtype.kind == "f") for name, array in arrays.items()
-    }
-    outputs = as_tuple(op(**tensors, **options))
-    found: dict[str, Array] = {}
-    if grads is not None:
-        pairs = [(out, g) for out, g in zip(outputs, as_tuple(grads), strict=True) if out.requires_grad]
-        fastdl.autograd.backward([out for out, _ in pairs], [fastdl.tensor(g) for _, g in pairs])
-        found = {name: t.grad.numpy() for name, t in tensors.items() if t.grad is not None}
+    tensors, outputs = record(op, arrays, options)
+    found = {} if grads is None else differentiate(tensors, outputs, grads)
     return tuple(out.detach().numpy() for out in outputs), found
 
 
@@ -140,13 +150,30 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 
 
 def check_layouts(op: Callable, case: Case, dtype: Any) -> None:
-    """The same bits whatever the operands' strides and alignment."""
+    """The same bits whatever the strides and alignment of the operands and of the outputs' gradients."""
     arrays = case.arrays(dtype)
-    want = as_tuple(op(**arrays, **case.options))
+    grads = draw_gradients(as_tuple(op(**arrays, **case.options)), case, dtype)
+    want, want_grads = run_op(op, arrays, case.options, grads)
     for layout, change in LAYOUTS.items():
-        got = as_tuple(op(**{name: change(array) for name, array in arrays.items()}, **case.options))
-        for out, expected in zip(got, want, strict=True):
-            np.testing.assert_array_equal(out, expected, err_msg=layout)
+        changed = {name: change(array) for name, array in arrays.items()}
+        got, got_grads = run_op(op, changed, case.options, tuple(change(grad) for grad in grads))
+        for i, (out, expected) in enumerate(zip(got, want, strict=True)):
+            np.testing.assert_array_equal(out, expected, err_msg=f"{layout}: output {i}")
+        assert got_grads.keys() == want_grads.keys()
+        for name, expected in want_grads.items():
+            np.testing.assert_array_equal(got_grads[name], expected, err_msg=f"{layout}: gradient of {name}")
+
+
+THREADS = (1, 2, 3, 5)
+
+
+@contextlib.contextmanager
+def more_chunks_than_threads(what: str) -> Iterator[None]:
+    """Fails where the work inside is cut into so few chunks that it is the same for all of THREADS."""
+    _core.take_most_chunks()
+    yield
+    chunks = _core.take_most_chunks()
+    assert chunks > max(THREADS), f"{what}: {chunks} chunks show nothing with {max(THREADS)} threads"
 
 
 def check_threads(op: Callable, case: Case, dtype: Any) -> None:
@@ -155,11 +182,14 @@ def check_threads(op: Callable, case: Case, dtype: Any) -> None:
     before = fastdl.get_num_threads()
     results = []
     try:
-        for threads in (1, 2, 3, 5):
+        for threads in THREADS:
             fastdl.set_num_threads(threads)
-            grads = draw_gradients(as_tuple(op(**arrays, **case.options)), case, dtype)
-            outputs, found = run_op(op, arrays, case.options, grads)
-            results.append([*outputs, *(found[name] for name in sorted(found))])
+            with more_chunks_than_threads("forward"):
+                tensors, outputs = record(op, arrays, case.options)
+            values = [out.detach().numpy() for out in outputs]
+            with more_chunks_than_threads("backward"):
+                found = differentiate(tensors, outputs, draw_gradients(values, case, dtype))
+            results.append([*values, *(found[name] for name in sorted(found))])
     finally:
         fastdl.set_num_threads(before)
     for first, other in itertools.product(results[:1], results[1:]):

@@ -69,6 +69,7 @@ void bind_runtime(py::module_& module) {
   module.def("empty_cache", &empty_cache);
   module.def("set_num_threads", &checked_set_num_threads, py::arg("threads"));
   module.def("get_num_threads", &get_num_threads);
+  module.def("take_most_chunks", &take_most_chunks);
   module.def("force_isa", &force_isa, py::arg("name"));
   module.def("active_isa", [] { return std::string(name(active_isa())); });
   module.def("built_isas", [] { return names(built_isas(), false); });

@@ -274,11 +274,14 @@ int threads_from_environment() {
 }
 
 std::atomic<int> num_threads{0};
+std::atomic<std::int64_t> most_chunks{0};
 
 }  // namespace
 
 void run_chunks(std::int64_t chunks, void (*body)(void* context, std::int64_t chunk), void* context) {
   if (chunks <= 0) return;
+  if (chunks > most_chunks.load(std::memory_order_relaxed))
+    most_chunks.store(chunks, std::memory_order_relaxed);
   Job job(chunks, body, context);
   const auto threads =
       static_cast<int>(std::min<std::int64_t>({chunks, std::int64_t{get_num_threads()}, max_threads}));
@@ -286,6 +289,10 @@ void run_chunks(std::int64_t chunks, void (*body)(void* context, std::int64_t ch
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) job.run(chunk);
   }
   job.rethrow_failure();
+}
+
+std::int64_t take_most_chunks() {
+  return most_chunks.exchange(0);
 }
 
 void set_num_threads(int threads) {

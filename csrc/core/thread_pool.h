@@ -22,6 +22,10 @@ template <class Body>
       const_cast<std::remove_const_t<Callable>*>(&body));
 }
 
+/// The most chunks that one call of run_chunks had since the last call of this, or 0: by it, tests of
+/// determinism see that there was something to share.
+std::int64_t take_most_chunks();
+
 /// The number of threads that share a call's chunks, the calling thread included (1024 at most take part).
 /// Throws std::invalid_argument for less than 1. Counts from the next run_chunks on, for the whole process.
 void set_num_threads(int threads);

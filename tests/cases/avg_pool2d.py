@@ -53,7 +53,7 @@ ALL = PARAMETERS + SIZES
 # More chunks of work than the threads of the determinism test; a plane of several.
 THREADED = [
     case("threaded", (3, 16, 66, 67), 3, 2, 1),
-    case("threaded_plane", (1, 1, 300, 410), 3, 2, 1),
+    case("threaded_plane", (1, 1, 600, 610), 3, 2, 1),
 ]
 
 BENCH = [

@@ -31,8 +31,8 @@ EMPTY = [case("empty", (0, 3), (3,), reduction="sum"), case("empty_none", (0, 3)
 
 ALL = OPTIONS + SIZES
 THREADED = [
-    case("threaded", (50, 1001), (1001,)),
-    case("threaded_rows", (7000, 9), (7000, 1), reduction="none"),
+    case("threaded", (150, 1001), (1001,)),
+    case("threaded_rows", (15000, 9), (15000, 1), reduction="none"),
 ]
 BENCH = [
     case("labels", (256, 80)),

@@ -49,7 +49,7 @@ ALL = PARAMETERS + SIZES
 
 # More chunks of work than the threads of the determinism test.
 THREADED = [
-    case("threaded", (3, 16, 17, 19), (16, 24, 4, 4), stride=(2, 2), padding=(1, 1)),
+    case("threaded", (7, 16, 17, 19), (16, 24, 4, 4), stride=(2, 2), padding=(1, 1)),
     case("threaded_stride_1", (3, 16, 33, 35), (16, 24, 3, 3), padding=(1, 1)),
 ]
 

@@ -30,7 +30,7 @@ SIZES = [case(f"width_{w}", (20,), (6, w)) for w in (1, 2, 7, 8, 9, 15, 16, 17, 
 EMPTY = [case("empty_batch", (0,), (7, 5)), case("empty_sentences", (3, 0), (7, 5))]
 
 ALL = OPTIONS + SIZES
-THREADED = [case("threaded", (5000,), (3000, 40))]
+THREADED = [case("threaded", (6000,), (6000, 40))]
 BENCH = [
     case("words", (64, 256), (32000, 512)),
     case("characters", (128, 512), (96, 128)),

@@ -37,7 +37,7 @@ EMPTY = [case("empty_batch", (0, 7), (4, 7)), case("empty_sequence", (3, 0, 7), 
 ALL = SHAPES + SIZES
 
 # More chunks of work than the threads of the determinism test.
-THREADED = [case("threaded", (600, 130), (270, 130)), case("threaded_rows", (4000, 20), (12, 20))]
+THREADED = [case("threaded", (600, 130), (270, 130)), case("threaded_rows", (9000, 20), (12, 20))]
 BENCH = [
     case("digits", (64, 1024), (64, 1024)),
     case("vgg_classifier", (32, 25088), (4096, 25088)),

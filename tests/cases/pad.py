@@ -63,8 +63,8 @@ EMPTY = [
 ALL = PARAMETERS + SIZES
 
 THREADED = [
-    case("threaded", (4, 16, 40, 41), 1, 2, 3, 4),
-    case("threaded_reflect", (4, 16, 40, 41), 1, 2, 3, 4, mode="reflect"),
+    case("threaded", (9, 16, 40, 41), 1, 2, 3, 4),
+    case("threaded_reflect", (9, 16, 40, 41), 1, 2, 3, 4, mode="reflect"),
 ]
 
 BENCH = [
