@@ -1,6 +1,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <limits>
+
 #include "backends/backends.h"
 #include "core/allocator.h"
 #include "core/array_bridge.h"
@@ -28,9 +30,12 @@ py::array empty(const std::vector<std::int64_t>& extents, const py::dtype& dtype
   return new_array(shape, floating_or_integer(dtype));
 }
 
-void checked_set_num_threads(int threads) {
+void checked_set_num_threads(std::int64_t threads) {
+  constexpr int most = std::numeric_limits<int>::max();
   check_at_least("set_num_threads", "threads", threads, 1);
-  set_num_threads(threads);
+  if (threads > most)
+    throw ValueError(concat("[set_num_threads] threads: expected at most ", most, ", got ", threads));
+  set_num_threads(static_cast<int>(threads));
 }
 
 py::dict memory_statistics() {
@@ -63,6 +68,9 @@ std::vector<std::string> op_names() {
 }  // namespace
 
 void bind_runtime(py::module_& module) {
+  module.def("as_array", [](const std::string& op, const std::string& argument, py::handle object) {
+    return as_array(op.c_str(), argument.c_str(), object);
+  });
   module.def("empty", &empty, py::arg("shape"), py::arg("dtype"));
   module.def("memory_stats", &memory_statistics);
   module.def("reset_peak_memory_stats", &reset_peak_memory_stats);

@@ -92,7 +92,8 @@ py::array writeable_array(const char* op, const char* argument, py::handle objec
   return array;
 }
 
-DType dtype_of(const char* op, const char* argument, const py::array& array) {
+DType dtype_of(const char* op, const char* argument, const py::array& array,
+               const char* expected = floating_dtypes) {
   const py::dtype dtype = array.dtype();
   if (dtype.byteorder() == '>')
     refuse(op, argument, "native byte order", "byte-swapped " + std::string(py::str(dtype)));
@@ -111,7 +112,7 @@ DType dtype_of(const char* op, const char* argument, const py::array& array) {
     case npy_longlong:
       if (dtype.itemsize() == 8) return DType::int64;
   }
-  refuse(op, argument, "float32, float64, int64, int32, uint8 or bool", std::string(py::str(dtype)));
+  refuse(op, argument, expected, std::string(py::str(dtype)));
 }
 
 Shape shape_of(const py::array& array) {
@@ -229,9 +230,9 @@ StridedView strided_array(const char* op, const char* argument, py::handle objec
   return StridedView(ArrayView(std::move(array), elements, dtype, shape), strides);
 }
 
-ArrayView input_array(const char* op, const char* argument, py::handle object) {
+ArrayView input_array(const char* op, const char* argument, py::handle object, const char* expected) {
   py::array array = as_array(op, argument, object);
-  const DType dtype = dtype_of(op, argument, array);
+  const DType dtype = dtype_of(op, argument, array, expected);
   return view_of(std::move(array), dtype);
 }
 

@@ -69,9 +69,13 @@ class StridedView : public ArrayView {
 /// TypeError for objects that are no arrays; ValueError for arrays on another device.
 py::array as_array(const char* op, const char* argument, py::handle object);
 
+/// What most ops take, in the words of their errors.
+inline constexpr const char* floating_dtypes = "float32 or float64";
+
 /// An operand to read, as as_array takes it. TypeError also for byte-swapped, object and other unknown
-/// dtypes.
-ArrayView input_array(const char* op, const char* argument, py::handle object);
+/// dtypes, which says what is `expected`.
+ArrayView input_array(const char* op, const char* argument, py::handle object,
+                      const char* expected = floating_dtypes);
 
 /// The same, or an empty view for None.
 ArrayView optional_array(const char* op, const char* argument, py::handle object);

@@ -35,6 +35,7 @@ def adaptive_max_pool2d_backward(
 def adaptive_max_pool2d_forward(
     x: Any, output_size: Sequence[int | None], needs_indices: bool, /
 ) -> tuple[Any, ...]: ...
+def as_array(op: str, argument: str, object: Any, /) -> ndarray: ...
 def avg_pool2d_backward(
     grad: Any,
     extents: Sequence[int],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fastdl import _core, _threadpoolctl
+from fastdl.functional._arguments import integer
 
 _threadpoolctl.register_when_imported()
 
 
 def set_num_threads(threads: int) -> None:
     """Sets how many threads share the work of a call. ValueError below 1. The results' bits do not change."""
-    _core.set_num_threads(threads)
+    _core.set_num_threads(integer("set_num_threads", "threads", threads))
 
 
 def get_num_threads() -> int:

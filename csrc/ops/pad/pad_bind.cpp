@@ -31,7 +31,7 @@ std::uint64_t value_bits(DType dtype, py::handle value) {
 
 py::array forward(py::handle x_object, const std::vector<std::int64_t>& pad, const std::string& mode,
                   py::handle value) {
-  const ArrayView x = input_array(op, "input", x_object);
+  const ArrayView x = input_array(op, "input", x_object, "float32, float64, int64, int32, uint8 or bool");
   PadParams params = pad_params(x.shape(), x.dtype(), pad, mode);
   params.value = value_bits(params.dtype, value);
   const BackendTable& backend = host_backend();

@@ -6,31 +6,97 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from fastdl import _core
+
 Pair = tuple[int, int]
+
+
+def operand(op: str, name: str, value: Any) -> Any:
+    """An array with a shape to look at: `value`, or a NumPy array of what __array_interface__ or DLPack tell of."""
+    if hasattr(value, "shape"):
+        return value
+    return _core.as_array(op, name, value)
+
+
+def integer(op: str, name: str, value: Any, expected: str = "an int") -> int:
+    """What acts as an int, of 64 bits."""
+    try:
+        number = value if type(value) is int else operator.index(value)
+    except TypeError:
+        raise TypeError(f"[{op}] {name}: expected {expected}, got {value!r}") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"[{op}] {name}: expected {expected} of 64 bits, got {value!r}")
+    return number
+
+
+def flag(op: str, name: str, value: Any) -> bool:
+    """True or False, also NumPy's."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    raise TypeError(f"[{op}] {name}: expected a bool, got {value!r}")
+
+
+def number(op: str, name: str, value: Any) -> float:
+    """What acts as a float."""
+    if type(value) is float:
+        return value
+    if hasattr(value, "__float__"):  # strings have it not
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise TypeError(f"[{op}] {name}: expected a number, got {value!r}")
+
+
+def numbers(op: str, **values: Any) -> list[Any]:
+    """Each as `number`."""
+    return [number(op, name, value) for name, value in values.items()]
+
+
+def flags(op: str, **values: Any) -> list[Any]:
+    """Each as `flag`."""
+    return [flag(op, name, value) for name, value in values.items()]
+
+
+def probability(op: str, name: str, value: Any) -> float:
+    """A number in [0, 1]."""
+    p = number(op, name, value)
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"[{op}] {name}: expected a value in [0, 1], got {value}")
+    return p
 
 
 def pair(op: str, name: str, value: int | Sequence[int]) -> Pair:
     """An int, or one or two of them, as (height, width)."""
-    try:
-        if isinstance(value, tuple | list):
-            values = [operator.index(item) for item in value]
-            if len(values) == 1:
-                values *= 2
-            if len(values) == 2:
-                return values[0], values[1]
-            raise ValueError(f"[{op}] {name}: expected an int or a pair of ints, got {value!r}")
-        single = operator.index(value)  # type: ignore[arg-type]
+    expected = "an int or a pair of ints"
+    if not isinstance(value, tuple | list):
+        single = integer(op, name, value, expected)
         return single, single
-    except TypeError:
-        raise TypeError(f"[{op}] {name}: expected an int or a pair of ints, got {value!r}") from None
+    if len(value) == 2:
+        return integer(op, name, value[0], expected), integer(op, name, value[1], expected)
+    if len(value) == 1:
+        single = integer(op, name, value[0], expected)
+        return single, single
+    raise ValueError(f"[{op}] {name}: expected {expected}, got {value!r}")
 
 
 def shape(op: str, name: str, value: Any) -> tuple[int, ...]:
     """A sequence of ints."""
+    expected = "a sequence of ints"
     try:
-        return tuple(operator.index(item) for item in value)
+        items = tuple(value)
     except TypeError:
-        raise TypeError(f"[{op}] {name}: expected a sequence of ints, got {value!r}") from None
+        raise TypeError(f"[{op}] {name}: expected {expected}, got {value!r}") from None
+    return tuple(
+        [
+            item if type(item) is int and -(2**63) <= item < 2**63 else integer(op, name, item, expected)
+            for item in items
+        ]
+    )
 
 
 def pooling_window(op: str, kernel_size: Any, stride: Any, padding: Any) -> tuple[Pair, Pair, Pair]:
@@ -42,16 +108,15 @@ def pooling_window(op: str, kernel_size: Any, stride: Any, padding: Any) -> tupl
 
 def adaptive_output_size(op: str, output_size: Any) -> tuple[int | None, int | None]:
     """An int for both, or an int or None for each."""
-    try:
-        if isinstance(output_size, tuple | list):
-            height, width = (None if size is None else operator.index(size) for size in output_size)
-            return height, width
-        both = operator.index(output_size)
-        return both, both
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"[{op}] output_size: expected an int or a pair of ints or None, got {output_size!r}"
-        ) from None
+    expected = "an int or a pair of ints or None"
+    both = output_size if isinstance(output_size, tuple | list) else (output_size, output_size)
+    if len(both) != 2:
+        raise ValueError(f"[{op}] output_size: expected {expected}, got {output_size!r}")
+    height, width = (
+        None if size is None and both is output_size else integer(op, "output_size", size, expected)
+        for size in both
+    )
+    return height, width
 
 
 def convolution_padding(
@@ -72,6 +137,14 @@ def convolution_padding(
     return before, (total[0] - before[0], total[1] - before[1])
 
 
+def convolution_kernel(op: str, weight: Any) -> Pair:
+    """The height and the width of a convolution's weight."""
+    extents = operand(op, "weight", weight).shape
+    if len(extents) != 4:
+        raise ValueError(f"[{op}] weight: expected (K, C / groups, R, S), got {tuple(extents)}")
+    return extents[2], extents[3]
+
+
 def loss_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
     """PyTorch's two older arguments, where given, decide."""
     if size_average is None and reduce is None:
@@ -81,8 +154,7 @@ def loss_reduction(size_average: bool | None, reduce: bool | None, reduction: st
     return "sum" if size_average is False else "mean"
 
 
-def probability(op: str, name: str, value: float) -> float:
-    """A number in [0, 1]."""
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"[{op}] {name}: expected a value in [0, 1], got {value}")
-    return float(value)
+def known_reduction(op: str, reduction: Any) -> str:
+    if not isinstance(reduction, str) or reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"[{op}] reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
+    return reduction

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastdl._alloc import empty
+from fastdl.functional._arguments import integer
 
 FLOAT32 = np.dtype(np.float32)
 silent: Any = np.errstate(all="ignore")
@@ -110,7 +111,7 @@ class ValuesIndices(NamedTuple):
 
 def normalize_axis(op: str, axis: int, ndim: int) -> int:
     """`axis` counted from the front. Raises IndexError, as PyTorch does."""
-    bound = max(ndim, 1)
+    axis, bound = integer(op, "dim", axis), max(ndim, 1)
     if not -bound <= axis < bound:
         raise IndexError(f"[{op}] dim: expected a value in [{-bound}, {bound - 1}], got {axis}")
     return axis % bound
@@ -121,7 +122,7 @@ def normalize_axes(op: str, dim: Any, ndim: int) -> tuple[int, ...]:
     if dim is None or (isinstance(dim, Sequence) and len(dim) == 0):
         return tuple(range(ndim))
     given = (dim,) if isinstance(dim, int | np.integer) else tuple(dim)
-    axes = tuple(normalize_axis(op, int(axis), ndim) for axis in given)
+    axes = tuple(normalize_axis(op, axis, ndim) for axis in given)
     if len(set(axes)) != len(axes):
         raise ValueError(f"[{op}] dim: expected distinct axes, got {tuple(dim)}")
     return tuple(sorted(axes)) if ndim else ()

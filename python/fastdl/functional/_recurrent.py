@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fastdl.functional._arguments import operand
 from fastdl.functional.dropout import dropout as drop
 from fastdl.functional.indexing import getitem
 from fastdl.functional.shape import cat, transpose
@@ -16,6 +17,8 @@ def layer_parameters(
     op: str, params: Sequence[Any], has_biases: bool, num_layers: int, bidirectional: bool
 ) -> list[tuple[Any, ...]]:
     """`params` by layer: for each direction weight_ih, weight_hh and, with `has_biases`, bias_ih, bias_hh."""
+    if not isinstance(params, tuple | list):
+        raise TypeError(f"[{op}] params: expected a list of arrays, got {type(params).__name__}")
     if num_layers < 1:
         raise ValueError(f"[{op}] num_layers: expected at least 1, got {num_layers}")
     each = (4 if has_biases else 2) * (2 if bidirectional else 1)
@@ -24,11 +27,13 @@ def layer_parameters(
             f"[{op}] params: expected {num_layers * each} arrays for num_layers={num_layers}, has_biases="
             f"{has_biases} and bidirectional={bidirectional}, got {len(params)}"
         )
+    params = [operand(op, f"params[{i}]", param) for i, param in enumerate(params)]
     return [tuple(params[first : first + each]) for first in range(0, len(params), each)]
 
 
 def check_state(op: str, name: str, state: Any, expected: tuple[int, ...]) -> None:
     """ValueError unless an initial state holds all layers and directions of the batch."""
+    state = operand(op, name, state)
     if tuple(state.shape) != expected:
         raise ValueError(f"[{op}] {name}: expected {expected}, got {tuple(state.shape)}")
 

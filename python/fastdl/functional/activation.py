@@ -9,6 +9,7 @@ import numpy as np
 from fastdl import _core
 from fastdl._alloc import copy_like, into
 from fastdl.autograd import Op
+from fastdl.functional._arguments import number
 from fastdl.functional._operands import to_float
 
 
@@ -106,7 +107,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
 
     Source: A. Maas et al., Rectifier Nonlinearities Improve Neural Network Acoustic Models, ICML 2013.
     """
-    return _apply(LeakyRelu, input, inplace, float(negative_slope))
+    return _apply(LeakyRelu, input, inplace, number("leaky_relu", "negative_slope", negative_slope))
 
 
 def sigmoid(input: Any) -> Any:
@@ -126,7 +127,7 @@ def relu_(input: Any) -> Any:
 
 def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
     """`leaky_relu` in place."""
-    return _apply(LeakyRelu, input, True, float(negative_slope))
+    return _apply(LeakyRelu, input, True, number("leaky_relu", "negative_slope", negative_slope))
 
 
 def sigmoid_(input: Any) -> Any:
@@ -146,7 +147,9 @@ def relu_backward(grad_output: Any, output: Any) -> Any:
 
 def leaky_relu_backward(grad_output: Any, input: Any, negative_slope: float = 0.01) -> Any:
     """The gradient of leaky_relu, from its input, on arrays."""
-    return _core.leaky_relu_backward(grad_output, input, float(negative_slope))
+    return _core.leaky_relu_backward(
+        grad_output, input, number("leaky_relu", "negative_slope", negative_slope)
+    )
 
 
 def sigmoid_backward(grad_output: Any, output: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastdl import _core
+from fastdl.functional._arguments import flags, numbers, shape
 
 
 def adam_step(
@@ -44,19 +45,14 @@ def adam_step(
     Source: D. Kingma and J. Ba, arXiv:1412.6980; S. Reddi et al., On the Convergence of Adam and Beyond (amsgrad);
     I. Loshchilov and F. Hutter, arXiv:1711.05101 (decoupled weight decay).
     """
+    op = "adam_step"
     _core.adam_step(
         params,
         grads,
         exp_avgs,
         exp_avg_sqs,
         max_exp_avg_sqs,
-        steps,
-        lr,
-        beta1,
-        beta2,
-        eps,
-        weight_decay,
-        amsgrad,
-        maximize,
-        decoupled_weight_decay,
+        shape(op, "steps", steps),
+        *numbers(op, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay),
+        *flags(op, amsgrad=amsgrad, maximize=maximize, decoupled_weight_decay=decoupled_weight_decay),
     )

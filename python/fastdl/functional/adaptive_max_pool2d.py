@@ -7,7 +7,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import adaptive_output_size, shape
+from fastdl.functional._arguments import adaptive_output_size, flag, shape
 
 
 class AdaptiveMaxPool2d(Op):
@@ -48,7 +48,9 @@ def adaptive_max_pool2d(
     Source: K. He et al., Spatial pyramid pooling in deep convolutional networks, arXiv:1406.4729.
     """
     sizes = adaptive_output_size("adaptive_max_pool2d", output_size)
-    return AdaptiveMaxPool2d.apply(input, sizes, bool(return_indices))
+    return AdaptiveMaxPool2d.apply(
+        input, sizes, flag("adaptive_max_pool2d", "return_indices", return_indices)
+    )
 
 
 def adaptive_max_pool2d_with_indices(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import pooling_window, shape
+from fastdl.functional._arguments import flag, integer, pooling_window, shape
 
 
 class AvgPool2d(Op):
@@ -35,14 +34,13 @@ def _options(
     count_include_pad: bool,
     divisor_override: int | None,
 ) -> tuple[Any, ...]:
-    try:
-        divisor = None if divisor_override is None else operator.index(divisor_override)
-    except TypeError:
-        raise TypeError(
-            f"[avg_pool2d] divisor_override: expected an int or None, got {divisor_override!r}"
-        ) from None
-    window = pooling_window("avg_pool2d", kernel_size, stride, padding)
-    return *window, bool(ceil_mode), bool(count_include_pad), divisor
+    op = "avg_pool2d"
+    divisor = divisor_override
+    if divisor is not None:
+        divisor = integer(op, "divisor_override", divisor, "an int or None")
+    window = pooling_window(op, kernel_size, stride, padding)
+    flags = flag(op, "ceil_mode", ceil_mode), flag(op, "count_include_pad", count_include_pad)
+    return *window, *flags, divisor
 
 
 def avg_pool2d(

@@ -8,6 +8,7 @@ from typing import Any
 from fastdl import _core
 from fastdl._tape import writes
 from fastdl.autograd import Op
+from fastdl.functional._arguments import flag, number
 
 
 class BatchNorm(Op):
@@ -80,7 +81,9 @@ def batch_norm(
 
     Source: S. Ioffe and C. Szegedy, Batch normalization, arXiv:1502.03167.
     """
-    return BatchNorm.apply(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    op = "batch_norm"
+    options = flag(op, "training", training), number(op, "momentum", momentum), number(op, "eps", eps)
+    return BatchNorm.apply(input, running_mean, running_var, weight, bias, *options)
 
 
 def batch_norm_backward(
@@ -97,6 +100,7 @@ def batch_norm_backward(
 
     grad_output is shaped like `input`. With `training` the running statistics are neither read nor changed.
     """
+    training, eps = flag("batch_norm", "training", training), number("batch_norm", "eps", eps)
     if training:
         running_mean = running_var = None
     _, mean, invstd = _core.batch_norm_forward(

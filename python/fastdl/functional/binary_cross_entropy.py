@@ -6,7 +6,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import loss_reduction
+from fastdl.functional._arguments import known_reduction, loss_reduction
 
 
 class BinaryCrossEntropy(Op):
@@ -51,7 +51,7 @@ def binary_cross_entropy(
 
     Source: `torch.nn.functional.binary_cross_entropy`.
     """
-    reduction = loss_reduction(size_average, reduce, reduction)
+    reduction = known_reduction("binary_cross_entropy", loss_reduction(size_average, reduce, reduction))
     return BinaryCrossEntropy.apply(input, target, weight, reduction)
 
 
@@ -59,4 +59,5 @@ def binary_cross_entropy_backward(
     grad_output: Any, input: Any, target: Any, weight: Any = None, reduction: str = "mean"
 ) -> tuple[Any, Any]:
     """The gradients with respect to `input` and `target`, on arrays; grad_output is shaped like the loss."""
+    reduction = known_reduction("binary_cross_entropy", reduction)
     return _core.binary_cross_entropy_backward(grad_output, input, target, weight, reduction, True, True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import loss_reduction
+from fastdl.functional._arguments import known_reduction, loss_reduction
 
 
 class BinaryCrossEntropyWithLogits(Op):
@@ -53,7 +53,9 @@ def binary_cross_entropy_with_logits(
 
     Source: `torch.nn.functional.binary_cross_entropy_with_logits`.
     """
-    reduction = loss_reduction(size_average, reduce, reduction)
+    reduction = known_reduction(
+        "binary_cross_entropy_with_logits", loss_reduction(size_average, reduce, reduction)
+    )
     return BinaryCrossEntropyWithLogits.apply(input, target, weight, pos_weight, reduction)
 
 
@@ -66,6 +68,7 @@ def binary_cross_entropy_with_logits_backward(
     pos_weight: Any = None,
 ) -> tuple[Any, Any]:
     """The gradients with respect to `input` and `target`, on arrays; grad_output is shaped like the loss."""
+    reduction = known_reduction("binary_cross_entropy_with_logits", reduction)
     return _core.binary_cross_entropy_with_logits_backward(
         grad_output, input, target, weight, pos_weight, reduction, True, True
     )

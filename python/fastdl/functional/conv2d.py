@@ -7,7 +7,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import convolution_padding, pair
+from fastdl.functional._arguments import convolution_kernel, convolution_padding, integer, pair
 
 
 class Conv2d(Op):
@@ -25,10 +25,14 @@ class Conv2d(Op):
         return *grads, *(None,) * len(ctx.geometry)
 
 
-def _geometry(weight: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> tuple[Any, ...]:
-    stride, dilation = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
-    before, after = convolution_padding("conv2d", padding, tuple(weight.shape[-2:]), stride, dilation)
-    return stride, before, after, dilation, groups
+def _geometry(weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> tuple[Any, ...]:
+    op = "conv2d"
+    stride, dilation = pair(op, "stride", stride), pair(op, "dilation", dilation)
+    kernel = (
+        convolution_kernel(op, weight) if isinstance(padding, str) else (1, 1)
+    )  # looked at for 'same' alone
+    before, after = convolution_padding(op, padding, kernel, stride, dilation)
+    return stride, before, after, dilation, integer(op, "groups", groups)
 
 
 def conv2d(

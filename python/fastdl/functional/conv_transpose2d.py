@@ -7,7 +7,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import pair
+from fastdl.functional._arguments import integer, pair
 
 
 class ConvTranspose2d(Op):
@@ -25,13 +25,13 @@ class ConvTranspose2d(Op):
         return *grads, *(None,) * len(ctx.geometry)
 
 
-def _geometry(stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any) -> tuple[Any, ...]:
+def _geometry(stride: Any, padding: Any, output_padding: Any, groups: Any, dilation: Any) -> tuple[Any, ...]:
     op = "conv_transpose2d"
     return (
         pair(op, "stride", stride),
         pair(op, "padding", padding),
         pair(op, "output_padding", output_padding),
-        groups,
+        integer(op, "groups", groups),
         pair(op, "dilation", dilation),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import loss_reduction
+from fastdl.functional._arguments import integer, known_reduction, loss_reduction, number
 
 
 class CrossEntropy(Op):
@@ -23,6 +23,12 @@ class CrossEntropy(Op):
     def backward(ctx: Any, grad_output: Any) -> Any:
         grads = _core.cross_entropy_backward(grad_output, *ctx.saved, *ctx.options, *ctx.needs_input_grad[:2])
         return *grads, None, *(None,) * len(ctx.options)
+
+
+def _options(reduction: Any, ignore_index: Any, label_smoothing: Any) -> tuple[str, int, float]:
+    op = "cross_entropy"
+    smoothing = number(op, "label_smoothing", label_smoothing)
+    return known_reduction(op, reduction), integer(op, "ignore_index", ignore_index), smoothing
 
 
 def cross_entropy(
@@ -57,7 +63,7 @@ def cross_entropy(
     Source: C. Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567 (label smoothing).
     """
     reduction = loss_reduction(size_average, reduce, reduction)
-    return CrossEntropy.apply(input, target, weight, reduction, ignore_index, label_smoothing)
+    return CrossEntropy.apply(input, target, weight, *_options(reduction, ignore_index, label_smoothing))
 
 
 def cross_entropy_backward(
@@ -70,7 +76,7 @@ def cross_entropy_backward(
     label_smoothing: float = 0.0,
 ) -> Any:
     """The gradient of cross_entropy with respect to `input`, on arrays; grad_output is shaped like the loss."""
-    options = (reduction, ignore_index, label_smoothing)
+    options = _options(reduction, ignore_index, label_smoothing)
     _, row_statistics, total_weight = _core.cross_entropy_forward(input, target, weight, *options)
     return _core.cross_entropy_backward(
         grad_output, input, target, weight, row_statistics, total_weight, *options, True, False

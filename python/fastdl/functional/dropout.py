@@ -10,7 +10,7 @@ import numpy as np
 from fastdl import _core, random
 from fastdl._alloc import empty_ordered
 from fastdl.autograd import Op
-from fastdl.functional._arguments import probability
+from fastdl.functional._arguments import operand, probability
 from fastdl.functional.elementwise import mul
 
 
@@ -51,7 +51,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
     Source: N. Srivastava et al., Dropout, JMLR 15 (2014).
     """
-    p = probability("dropout", "p", p)
+    p, input = probability("dropout", "p", p), operand("dropout", "input", input)
     if not training or p == 0 or 0 in input.shape:
         return input
     if inplace and hasattr(input, "_overwrite"):
@@ -72,7 +72,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
     Other arrays (N, C, ...) work with a warning, as in PyTorch; with fewer than two axes they raise ValueError.
     """
-    p = probability("dropout2d", "p", p)
+    p, input = probability("dropout2d", "p", p), operand("dropout2d", "input", input)
     if input.ndim not in (3, 4):
         warnings.warn(
             f"dropout2d: a {input.ndim}-D input is deprecated; for channels of (N, C, H, W), or use dropout",

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
+from fastdl.functional._arguments import flag, integer
 
 
 class Embedding(Op):
@@ -30,6 +31,13 @@ def refuse_unsupported(op: str, max_norm: float | None, sparse: bool) -> None:
         )
     if sparse:
         raise ValueError(f"[{op}] sparse: expected False, for sparse gradients are unsupported, got {sparse}")
+
+
+def _options(padding_idx: Any, scale_grad_by_freq: Any) -> tuple[int | None, bool]:
+    op = "embedding"
+    if padding_idx is not None:
+        padding_idx = integer(op, "padding_idx", padding_idx, "an int or None")
+    return padding_idx, flag(op, "scale_grad_by_freq", scale_grad_by_freq)
 
 
 def embedding(
@@ -58,7 +66,7 @@ def embedding(
         TypeError: indices that are not integers, a weight that is not floating.
     """
     refuse_unsupported("embedding", max_norm, sparse)
-    return Embedding.apply(input, weight, padding_idx, scale_grad_by_freq)
+    return Embedding.apply(input, weight, *_options(padding_idx, scale_grad_by_freq))
 
 
 def embedding_backward(
@@ -69,4 +77,4 @@ def embedding_backward(
     scale_grad_by_freq: bool = False,
 ) -> Any:
     """The gradient of embedding with respect to `weight`, on arrays; grad_output is (*, embedding_dim)."""
-    return _core.embedding_backward(grad_output, input, weight, padding_idx, scale_grad_by_freq)
+    return _core.embedding_backward(grad_output, input, weight, *_options(padding_idx, scale_grad_by_freq))

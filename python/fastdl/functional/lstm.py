@@ -7,6 +7,7 @@ from typing import Any
 
 from fastdl import _core, _tape
 from fastdl.autograd import Op, enable_grad, grad
+from fastdl.functional._arguments import flag, integer, operand, probability
 from fastdl.functional._recurrent import check_state, layer_parameters, run_layers
 
 
@@ -115,14 +116,24 @@ def lstm(
     Source: as for `lstm_cell`; both directions: M. Schuster and K. Paliwal, Bidirectional Recurrent Neural
     Networks, IEEE Transactions on Signal Processing 45(11), 1997.
     """
-    layers = layer_parameters("lstm", params, has_biases, num_layers, bidirectional)
-    h_0, c_0 = states = _states("lstm", hx)
+    op, input = "lstm", operand("lstm", "input", input)
+    num_layers, dropout = integer(op, "num_layers", num_layers), probability(op, "dropout", dropout)
+    has_biases, train = flag(op, "has_biases", has_biases), flag(op, "train", train)
+    bidirectional, batch_first = (
+        flag(op, "bidirectional", bidirectional),
+        flag(op, "batch_first", batch_first),
+    )
+    layers = layer_parameters(op, params, has_biases, num_layers, bidirectional)
+    h_0, c_0 = states = _states(op, hx)
     directions = 2 if bidirectional else 1
     if len(input.shape) != 3:
         raise ValueError(
             f"[lstm] input: expected {'(N, T, I)' if batch_first else '(T, N, I)'}, got {tuple(input.shape)}"
         )
-    batch, hidden_size = input.shape[0 if batch_first else 1], params[1].shape[-1]
+    recurrent = layers[0][1].shape
+    if len(recurrent) != 2:
+        raise ValueError(f"[lstm] params[1]: expected (4 H, H), got {tuple(recurrent)}")
+    batch, hidden_size = input.shape[0 if batch_first else 1], recurrent[1]
     for name, state in (("h_0", h_0), ("c_0", c_0)):
         if state is not None:
             check_state("lstm", name, state, (num_layers * directions, batch, hidden_size))

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastdl import _core
 from fastdl.autograd import Op
+from fastdl.functional._arguments import operand
 from fastdl.functional._operands import sum_to
 
 
@@ -76,7 +77,7 @@ def matmul(input: Any, other: Any) -> Any:
         ValueError: extents that do not fit, an operand without axes.
         TypeError: dtypes that differ.
     """
-    return Matmul.apply(input, other)
+    return Matmul.apply(operand("matmul", "input", input), operand("matmul", "other", other))
 
 
 def matmul_backward(
@@ -97,9 +98,10 @@ def matmul_backward(
 def _check_axes(
     op: str, names: tuple[str, str], operands: tuple[Any, Any], expected: tuple[str, str]
 ) -> None:
-    for name, operand, shape in zip(names, operands, expected, strict=True):
-        if len(operand.shape) != shape.count(",") + 1:
-            raise ValueError(f"[{op}] {name}: expected {shape}, got {tuple(operand.shape)}")
+    for name, value, axes in zip(names, operands, expected, strict=True):
+        shape = operand(op, name, value).shape
+        if len(shape) != axes.count(",") + 1:
+            raise ValueError(f"[{op}] {name}: expected {axes}, got {tuple(shape)}")
 
 
 def bmm(input: Any, mat2: Any) -> Any:

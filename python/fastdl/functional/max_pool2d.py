@@ -7,7 +7,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import pair, pooling_window, shape
+from fastdl.functional._arguments import flag, pair, pooling_window, shape
 
 
 class MaxPool2d(Op):
@@ -30,8 +30,9 @@ class MaxPool2d(Op):
 
 
 def _geometry(kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> tuple[Any, ...]:
-    window = pooling_window("max_pool2d", kernel_size, stride, padding)
-    return *window, pair("max_pool2d", "dilation", dilation), bool(ceil_mode)
+    op = "max_pool2d"
+    window = pooling_window(op, kernel_size, stride, padding)
+    return *window, pair(op, "dilation", dilation), flag(op, "ceil_mode", ceil_mode)
 
 
 def max_pool2d(
@@ -65,7 +66,7 @@ def max_pool2d(
     object recognition, ICANN 2010.
     """
     geometry = _geometry(kernel_size, stride, padding, dilation, ceil_mode)
-    return MaxPool2d.apply(input, bool(return_indices), *geometry)
+    return MaxPool2d.apply(input, flag("max_pool2d", "return_indices", return_indices), *geometry)
 
 
 def max_pool2d_with_indices(

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import loss_reduction
+from fastdl.functional._arguments import known_reduction, loss_reduction, operand
 from fastdl.functional.elementwise import div, mul
 from fastdl.functional.reduction import sum as sum_of
 from fastdl.functional.shape import broadcast_to
@@ -56,7 +56,7 @@ def mse_loss(
 
     Source: `torch.nn.functional.mse_loss`.
     """
-    reduction = loss_reduction(size_average, reduce, reduction)
+    reduction = known_reduction("mse_loss", loss_reduction(size_average, reduce, reduction))
     input_shape, target_shape = getattr(input, "shape", None), getattr(target, "shape", None)
     if input_shape is not None and target_shape is not None and tuple(input_shape) != tuple(target_shape):
         warnings.warn(
@@ -67,9 +67,8 @@ def mse_loss(
         input, target = _broadcast(input, target)
     if weight is None:
         return MseLoss.apply(input, target, reduction)
-    _check_weight(weight, input_shape, input.dtype)
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"[mse_loss] reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
+    weight, input = operand("mse_loss", "weight", weight), operand("mse_loss", "input", input)
+    _check_weight(weight, input.shape, input.dtype)
     loss = mul(MseLoss.apply(input, target, "none"), weight)
     if reduction == "none":
         return loss
@@ -98,4 +97,5 @@ def _check_weight(weight: Any, shape: Any, dtype: Any) -> None:
 
 def mse_loss_backward(grad_output: Any, input: Any, target: Any, reduction: str = "mean") -> tuple[Any, Any]:
     """The gradients with respect to `input` and `target`, arrays of one shape; grad_output is shaped like the loss."""
+    reduction = known_reduction("mse_loss", reduction)
     return _core.mse_loss_backward(grad_output, input, target, reduction, True, True)

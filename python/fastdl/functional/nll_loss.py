@@ -6,7 +6,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import loss_reduction
+from fastdl.functional._arguments import integer, known_reduction, loss_reduction
 
 
 class NllLoss(Op):
@@ -23,6 +23,11 @@ class NllLoss(Op):
     def backward(ctx: Any, grad_output: Any) -> Any:
         grad = _core.nll_loss_backward(grad_output, *ctx.saved, *ctx.options)
         return grad, None, None, *(None,) * len(ctx.options)
+
+
+def _options(ignore_index: Any, reduction: Any) -> tuple[int, str]:
+    op = "nll_loss"
+    return integer(op, "ignore_index", ignore_index), known_reduction(op, reduction)
 
 
 def nll_loss(
@@ -54,7 +59,7 @@ def nll_loss(
     Source: `torch.nn.functional.nll_loss`.
     """
     reduction = loss_reduction(size_average, reduce, reduction)
-    return NllLoss.apply(input, target, weight, ignore_index, reduction)
+    return NllLoss.apply(input, target, weight, *_options(ignore_index, reduction))
 
 
 def nll_loss_backward(
@@ -66,6 +71,6 @@ def nll_loss_backward(
     reduction: str = "mean",
 ) -> Any:
     """The gradient of nll_loss with respect to `input`, on arrays; grad_output is shaped like the loss."""
-    options = (ignore_index, reduction)
+    options = _options(ignore_index, reduction)
     _, total_weight = _core.nll_loss_forward(input, target, weight, *options)
     return _core.nll_loss_backward(grad_output, input, target, weight, total_weight, *options)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastdl import _core
+from fastdl.functional._arguments import flags, numbers
 
 
 def rmsprop_step(
@@ -41,17 +42,13 @@ def rmsprop_step(
     Source: T. Tieleman and G. Hinton, Neural Networks for Machine Learning, lecture 6.5, 2012; A. Graves,
     arXiv:1308.0850, eqs. 38-45 (centered).
     """
+    op = "rmsprop_step"
     _core.rmsprop_step(
         params,
         grads,
         square_avgs,
         grad_avgs,
         momentum_buffers,
-        lr,
-        alpha,
-        eps,
-        weight_decay,
-        momentum,
-        centered,
-        maximize,
+        *numbers(op, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum),
+        *flags(op, centered=centered, maximize=maximize),
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastdl import _core
+from fastdl.functional._arguments import flag, flags, numbers
 
 
 def sgd_step(
@@ -38,15 +39,12 @@ def sgd_step(
 
     Source: I. Sutskever et al., On the importance of initialization and momentum in deep learning, ICML 2013.
     """
+    op = "sgd_step"
     _core.sgd_step(
         params,
         grads,
         momentum_buffers,
-        first_steps,
-        lr,
-        momentum,
-        dampening,
-        weight_decay,
-        nesterov,
-        maximize,
+        [flag(op, f"first_steps[{i}]", first) for i, first in enumerate(first_steps)],
+        *numbers(op, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay),
+        *flags(op, nesterov=nesterov, maximize=maximize),
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
-
 from fastdl import _core
 from fastdl.autograd import Op
+from fastdl.functional._arguments import operand
 from fastdl.functional._operands import normalize_axis
 from fastdl.functional.shape import cast
 
@@ -16,7 +15,7 @@ from fastdl.functional.shape import cast
 class Softmax(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, dim: int) -> Any:
-        ctx.dim = normalize_axis("softmax", dim, np.ndim(input))
+        ctx.dim = normalize_axis("softmax", dim, input.ndim)
         y = _core.softmax_forward(input, ctx.dim)
         ctx.save(y)
         return y
@@ -29,7 +28,7 @@ class Softmax(Op):
 class LogSoftmax(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, dim: int) -> Any:
-        ctx.dim = normalize_axis("log_softmax", dim, np.ndim(input))
+        ctx.dim = normalize_axis("log_softmax", dim, input.ndim)
         y = _core.log_softmax_forward(input, ctx.dim)
         ctx.save(y)
         return y
@@ -64,6 +63,7 @@ def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
         IndexError: no such axis.
         TypeError: a dtype that is not float32 or float64.
     """
+    input = operand("softmax", "input", input)
     if dim is None:
         dim = _implicit_dim("softmax", input.ndim, _stacklevel)
     return Softmax.apply(input if dtype is None else cast(input, dtype), dim)
@@ -71,6 +71,7 @@ def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
 
 def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
     """The logarithm of `softmax`, whose arguments these are, without overflow or cancellation."""
+    input = operand("log_softmax", "input", input)
     if dim is None:
         dim = _implicit_dim("log_softmax", input.ndim, _stacklevel)
     return LogSoftmax.apply(input if dtype is None else cast(input, dtype), dim)
@@ -78,11 +79,13 @@ def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype:
 
 def softmax_backward(grad_output: Any, output: Any, dim: int) -> Any:
     """The gradient of softmax, from its output, on arrays."""
+    output = operand("softmax", "output", output)
     return _core.softmax_backward(grad_output, output, normalize_axis("softmax", dim, output.ndim))
 
 
 def log_softmax_backward(grad_output: Any, output: Any, dim: int) -> Any:
     """The gradient of log_softmax, from its output, on arrays."""
+    output = operand("log_softmax", "output", output)
     return _core.log_softmax_backward(grad_output, output, normalize_axis("log_softmax", dim, output.ndim))
 
 
