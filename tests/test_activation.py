@@ -44,14 +44,16 @@ def test_integers_are_exact(name, case, dtype, device):
     suite.check_integers_are_exact(getattr(F, name), getattr(reference, name), case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.ALL, ids=str)
-def test_layouts(name, case, device):
-    suite.check_layouts(getattr(F, name), case, np.float32)
+def test_layouts(name, case, dtype, device):
+    suite.check_layouts(getattr(F, name), case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(name, case, device):
-    suite.check_threads(getattr(F, name), case, np.float32)
+def test_threads(name, case, dtype, device):
+    suite.check_threads(getattr(F, name), case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)

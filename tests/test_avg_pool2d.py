@@ -23,14 +23,16 @@ def test_finite_differences(case):
     suite.check_finite_differences(reference, case)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.PARAMETERS, ids=str)
-def test_layouts(case, device):
-    suite.check_layouts(F.avg_pool2d, case, np.float32)
+def test_layouts(case, dtype, device):
+    suite.check_layouts(F.avg_pool2d, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, device):
-    suite.check_threads(F.avg_pool2d, case, np.float32)
+def test_threads(case, dtype, device):
+    suite.check_threads(F.avg_pool2d, case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)

@@ -29,14 +29,16 @@ def test_integers_are_exact(case, dtype, device):
     suite.check_integers_are_exact(F.conv2d, reference, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.PARAMETERS, ids=str)
-def test_layouts(case, device):
-    suite.check_layouts(F.conv2d, case, np.float32)
+def test_layouts(case, dtype, device):
+    suite.check_layouts(F.conv2d, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, isa):
-    suite.check_threads(F.conv2d, case, np.float32)
+def test_threads(case, dtype, isa):
+    suite.check_threads(F.conv2d, case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)

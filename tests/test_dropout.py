@@ -65,9 +65,10 @@ def test_finite_differences(case):
     suite.check_finite_differences(FORMULA, case)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, device):
-    suite.check_threads(seeded, case, np.float32)
+def test_threads(case, dtype, device):
+    suite.check_threads(seeded, case, dtype)
 
 
 @pytest.mark.parametrize("layout", [name for name in suite.LAYOUTS if name != "fortran"])

@@ -29,14 +29,16 @@ def test_integers_are_exact(case, dtype, device):
     suite.check_integers_are_exact(F.linear, reference, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.SHAPES, ids=str)
-def test_layouts(case, device):
-    suite.check_layouts(F.linear, case, np.float32)
+def test_layouts(case, dtype, device):
+    suite.check_layouts(F.linear, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, device):
-    suite.check_threads(F.linear, case, np.float32)
+def test_threads(case, dtype, device):
+    suite.check_threads(F.linear, case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)

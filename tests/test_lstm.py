@@ -64,24 +64,28 @@ def test_cell_finite_differences(case):
     suite.check_finite_differences(cell_reference, case)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.OPTIONS, ids=str)
-def test_layouts(case, device):
-    suite.check_layouts(lstm, case, np.float32)
+def test_layouts(case, dtype, device):
+    suite.check_layouts(lstm, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.CELLS, ids=str)
-def test_cell_layouts(case, device):
-    suite.check_layouts(cell, case, np.float32)
+def test_cell_layouts(case, dtype, device):
+    suite.check_layouts(cell, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, device):
-    suite.check_threads(lstm, case, np.float32)
+def test_threads(case, dtype, device):
+    suite.check_threads(lstm, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED_CELLS, ids=str)
-def test_cell_threads(case, device):
-    suite.check_threads(cell, case, np.float32)
+def test_cell_threads(case, dtype, device):
+    suite.check_threads(cell, case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)

@@ -29,14 +29,16 @@ def test_integers_are_exact(case, dtype, device):
     suite.check_integers_are_exact(fastdl.matmul, reference, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", [*cases.SHAPES, *cases.SIZES[-5:]], ids=str)
-def test_layouts(case, device):
-    suite.check_layouts(fastdl.matmul, case, np.float32)
+def test_layouts(case, dtype, device):
+    suite.check_layouts(fastdl.matmul, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, device):
-    suite.check_threads(fastdl.matmul, case, np.float32)
+def test_threads(case, dtype, device):
+    suite.check_threads(fastdl.matmul, case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)

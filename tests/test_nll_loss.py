@@ -23,14 +23,16 @@ def test_finite_differences(case):
     suite.check_finite_differences(reference, case)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.OPTIONS, ids=str)
-def test_layouts(case, device):
-    suite.check_layouts(F.nll_loss, case, np.float32)
+def test_layouts(case, dtype, device):
+    suite.check_layouts(F.nll_loss, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, isa):
-    suite.check_threads(F.nll_loss, case, np.float32)
+def test_threads(case, dtype, isa):
+    suite.check_threads(F.nll_loss, case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)

@@ -18,9 +18,10 @@ def test_reference(case, dtype, device):
     step_suite.check_reference(cases.STEP, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.ALL, ids=str)
-def test_layouts(case, device):
-    step_suite.check_layouts(cases.STEP, case, np.float32)
+def test_layouts(case, dtype, device):
+    step_suite.check_layouts(cases.STEP, case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.ALL + cases.THREADED, ids=str)
@@ -33,9 +34,10 @@ def test_mixed_dtypes(case, device):
     step_suite.check_mixed_dtypes(cases.STEP, case)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(case, isa):
-    step_suite.check_threads(cases.STEP, case, np.float32)
+def test_threads(case, dtype, isa):
+    step_suite.check_threads(cases.STEP, case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.OPTIONS, ids=str)

@@ -29,14 +29,16 @@ def test_finite_differences(name, case):
     suite.check_finite_differences(getattr(reference, name), case)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.AXES, ids=str)
-def test_layouts(name, case, device):
-    suite.check_layouts(getattr(F, name), case, np.float32)
+def test_layouts(name, case, dtype, device):
+    suite.check_layouts(getattr(F, name), case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.THREADED, ids=str)
-def test_threads(name, case, device):
-    suite.check_threads(getattr(F, name), case, np.float32)
+def test_threads(name, case, dtype, device):
+    suite.check_threads(getattr(F, name), case, dtype)
 
 
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)
