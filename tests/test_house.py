@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
 PACKAGE = ROOT / "python" / "fastdl"
 OPS = _core.op_names()
+ARRAY_BRIDGE = ("array_bridge", "array_lists")
 CPP = sorted(path for suffix in ("h", "cpp", "cu") for path in CSRC.rglob(f"*.{suffix}"))
 
 
@@ -41,7 +42,8 @@ def may_include(source: str, target: str) -> bool:
 @pytest.mark.parametrize("path", CPP, ids=relative)
 def test_includes(path):
     source = room(path.relative_to(CSRC).as_posix())
-    binding = path.name.endswith("_bind.cpp") or path.stem == "array_bridge" or path.name == "module.cpp"
+    binding = path.name.endswith("_bind.cpp") or path.stem in ARRAY_BRIDGE or path.name == "module.cpp"
+    assert binding or not re.search(r"\bpy(bind11)?::", path.read_text()), f"{relative(path)} uses pybind11"
     for include in re.findall(r'#include ["<]([^">]+)[">]', path.read_text()):
         if include.startswith("pybind11"):
             assert binding, f"{relative(path)} includes {include}: pybind11 is for bindings"

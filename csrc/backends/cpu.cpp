@@ -56,20 +56,20 @@ const BackendTable& table(Isa isa) {
   }
 }
 
-Isa checked_isa(const std::string& isa_name) {
+Isa checked_isa(const char* argument, const std::string& isa_name) {
   std::string usable;
   for (const Isa isa : built_isas()) {
     if (!supported(isa)) continue;
     if (isa_name == name(isa)) return isa;
     usable += concat(usable.empty() ? "" : ", ", "'", name(isa), "'");
   }
-  throw ValueError(concat("[force_isa] name: expected one of ", usable,
+  throw ValueError(concat(argument, ": expected one of ", usable,
                           ", the levels that this build and this CPU have, got '", isa_name, "'"));
 }
 
 Isa initial_isa() {
   const char* wanted = std::getenv("FASTDL_ISA");
-  if (wanted != nullptr && *wanted != '\0') return checked_isa(wanted);
+  if (wanted != nullptr && *wanted != '\0') return checked_isa("FASTDL_ISA", wanted);
   const auto built = built_isas();
   return *std::find_if(built.rbegin(), built.rend(), supported);
 }
@@ -107,7 +107,7 @@ Isa active_isa() {
 }
 
 void force_isa(const std::string& isa_name) {
-  active().store(checked_isa(isa_name));
+  active().store(checked_isa("[force_isa] name", isa_name));
 }
 
 }  // namespace fastdl

@@ -68,6 +68,7 @@ std::vector<std::string> op_names() {
 }  // namespace
 
 void bind_runtime(py::module_& module) {
+  active_isa();  // a level in FASTDL_ISA that cannot be had fails the import
   module.def("as_array", [](const std::string& op, const std::string& argument, py::handle object) {
     return as_array(op.c_str(), argument.c_str(), object);
   });

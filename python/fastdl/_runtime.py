@@ -37,8 +37,8 @@ def empty_cache() -> None:
 def force_isa(name: str) -> None:
     """Runs the CPU kernels of one instruction set: 'baseline', 'avx2', 'avx512' or 'neon'.
 
-    The environment variable FASTDL_ISA does the same at import. Raises ValueError for a level that this build or this
-    CPU has not.
+    Raises ValueError for a level that this build or this CPU has not. The environment variable FASTDL_ISA does the
+    same at import, which fails with an ImportError then.
     """
     _core.force_isa(name)
 
