@@ -59,6 +59,17 @@ def test_grad_modes():
     fastdl.set_grad_enabled(True)
 
 
+def test_inference_mode():
+    x = leaf(1.0)
+    with fastdl.inference_mode():
+        assert not (x * 2).requires_grad
+        with fastdl.inference_mode(False):
+            assert (x * 2).requires_grad
+        with fastdl.inference_mode(mode=True):
+            assert not fastdl.is_grad_enabled()
+    assert not fastdl.inference_mode()(lambda: x * 2)().requires_grad
+
+
 def test_grad_mode_belongs_to_the_thread():
     seen = []
     with fastdl.no_grad():

@@ -90,7 +90,11 @@ class set_grad_enabled(_GradMode):
         return super().__call__(function)
 
 
-inference_mode = no_grad
+class inference_mode(_GradMode):
+    """`no_grad`; with mode=False `enable_grad`, as in PyTorch."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode)
 
 
 class detect_anomaly:
