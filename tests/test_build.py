@@ -19,7 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def isa_objects(level: str) -> list[Path]:
-    return sorted(ROOT.glob(f"build/**/fastdl_{level}.dir/**/*.o"))
+    """Of the tree under build/ that was built last: others may be left from older sources."""
+    trees: dict[Path, list[Path]] = {}
+    for path in sorted(ROOT.glob(f"build/**/fastdl_{level}.dir/**/*.o")):
+        trees.setdefault(path.relative_to(ROOT).parents[-3], []).append(path)
+    return max(trees.values(), key=lambda tree: max(path.stat().st_mtime for path in tree), default=[])
 
 
 @pytest.mark.parametrize(("level", "registers"), [("baseline", "ymm|zmm"), ("avx2", "zmm")])

@@ -58,6 +58,7 @@ def test_slice_is_complete(op):
         f"csrc/ops/{op}/{op}.cpp",
         f"csrc/ops/{op}/{op}_cpu.inl.h",
         f"csrc/ops/{op}/{op}_bind.cpp",
+        f"python/fastdl/functional/{op}.py",
         f"python/fastdl/reference/{op}.py",
         f"tests/cases/{op}.py",
         f"tests/test_{op}.py",
