@@ -115,10 +115,7 @@ def check_refused(name: str, refused: Any) -> None:
         refused.module_error_input.forward_input,
     )
     convert = samples.Converter()
-    try:
-        args, kwargs = convert(constructor.args), convert(constructor.kwargs)
-    except samples.Unsupported:
-        return
+    args, kwargs = convert(constructor.args), convert(constructor.kwargs)
     if refused.error_on.name == "CONSTRUCTION_ERROR":
         samples.check_refused(lambda: getattr(fastdl.nn, name)(*args, **kwargs))
         return
