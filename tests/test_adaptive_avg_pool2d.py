@@ -18,6 +18,12 @@ def test_reference(case, dtype, device):
     suite.check_reference(F.adaptive_avg_pool2d, reference, case, dtype)
 
 
+@pytest.mark.parametrize("dtype", suite.FLOATS)
+@pytest.mark.parametrize("case", cases.EXACT, ids=str)
+def test_integers_are_exact(case, dtype, device):
+    suite.check_integers_are_exact(F.adaptive_avg_pool2d, reference, case, dtype)
+
+
 @pytest.mark.parametrize("case", cases.PARAMETERS, ids=str)
 def test_finite_differences(case):
     suite.check_finite_differences(reference, case)

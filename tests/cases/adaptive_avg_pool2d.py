@@ -35,6 +35,16 @@ EMPTY = [case("empty_batch", (0, 3, 7, 9), (3, 2)), case("empty_batch_global", (
 
 ALL = PARAMETERS + SIZES
 
+# Windows of 1, 2, 4, ... elements, whose means are exact on integers.
+EXACT = [
+    case("exact_halves", (2, 3, 8, 12), (4, 6)),
+    case("exact_same", (2, 3, 5, 6), (None, None)),
+    case("exact_rows", (2, 3, 16, 9), (2, None)),
+    case("exact_overlapping", (2, 3, 9, 11), (8, 10)),  # two by two, a row and a column apart
+    *(case(f"exact_outputs_{w}", (2, 2, 4, 2 * w), (2, w)) for w in WIDTHS),
+    *(case(f"exact_global_{w}", (2, 3, 2, w), 1) for w in (1, 2, 8, 16, 32, 64)),
+]
+
 # More chunks of work than the threads of the determinism test.
 THREADED = [case("threaded", (3, 16, 66, 67), (7, 5)), case("threaded_global", (3, 64, 66, 67), 1)]
 

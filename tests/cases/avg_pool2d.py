@@ -50,6 +50,13 @@ EMPTY = [case("empty_batch", (0, 3, 8, 10), 2)]
 
 ALL = PARAMETERS + SIZES
 
+# Sums alone, which are exact on integers.
+EXACT = [
+    Case(each.name, each.operands, {**each.options, "divisor_override": 1})
+    for each in ALL
+    if "count_include_pad" not in each.options
+]
+
 # More chunks of work than the threads of the determinism test; a plane of several.
 THREADED = [
     case("threaded", (3, 16, 66, 67), 3, 2, 1),
