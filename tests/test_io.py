@@ -1,5 +1,6 @@
 """safetensors files and checkpoints: round trips, errors with names, and the old file after a crash."""
 
+import copy
 import os
 import signal
 import stat
@@ -285,6 +286,35 @@ def test_checkpoint_errors(tmp_path):
     io.save_file({"x": BASE}, path)
     with pytest.raises(ValueError, match="save_checkpoint"):
         io.load_checkpoint(path)
+
+
+@pytest.mark.parametrize("unfit", ["model", "optimizer", "scheduler"])
+def test_a_checkpoint_is_loaded_whole_or_not_at_all(tmp_path, unfit):
+    def start(schedules):
+        net = Net()
+        optimizer = Momentum([net.weight])
+        chained = [lr_scheduler.ConstantLR(optimizer) for _ in range(schedules)]
+        return net, optimizer, lr_scheduler.ChainedScheduler(chained)
+
+    saved, (net, optimizer, scheduler) = start(1 if unfit == "scheduler" else 2), start(2)
+    train(*saved, 2)
+    train(net, optimizer, scheduler, 3)
+    zeroed(net)
+    io.save_checkpoint(tmp_path / "c", model=saved[0], optimizer=saved[1], scheduler=saved[2])
+    parts = {"model": net, "optimizer": optimizer, "scheduler": scheduler}
+    if unfit == "model":
+        parts["model"] = nn.Linear(2, 3)
+    elif unfit == "optimizer":
+        parts["optimizer"] = Momentum([nn.Parameter(BASE), nn.Parameter(BASE)])
+    moments = {name: np.copy(value) for name, value in optimizer.state[net.weight].items()}
+    rates = copy.deepcopy(optimizer.param_groups[0]["lr"]), copy.deepcopy(scheduler.state_dict())
+    with pytest.raises((RuntimeError, ValueError)):
+        io.load_checkpoint(tmp_path / "c", **parts)
+    assert not net.weight.data.any()
+    assert moments["step"] == 3 and optimizer.state[net.weight].keys() == moments.keys()
+    for name, value in moments.items():
+        np.testing.assert_array_equal(np.asarray(optimizer.state[net.weight][name]), value)
+    assert (optimizer.param_groups[0]["lr"], scheduler.state_dict()) == rates
 
 
 def test_checkpoint_keys_with_dots(tmp_path):

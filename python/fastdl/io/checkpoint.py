@@ -6,6 +6,7 @@ where `{"$tensor": name}` stands for an array and other `$` entries for what JSO
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,8 @@ def load_checkpoint(
 ) -> dict[str, Any]:
     """Load the states into the given objects and return the extra values.
 
-    `KeyError` when the checkpoint lacks the state of an object that is given, before anything is loaded.
+    `KeyError` when the checkpoint lacks the state of an object that is given, and whatever their load_state_dict
+    raises for a state that does not fit; then all of them are as they were.
     """
     tensors, metadata = read(path)
     if _HEADER not in metadata:
@@ -68,9 +70,29 @@ def load_checkpoint(
     for part in owners:
         if part not in tree:
             raise KeyError(f"[load_checkpoint] {part}: the checkpoint {path!r} holds none")
-    for part, owner in owners.items():
-        owner.load_state_dict(tree[part])
+    _load_all(owners, tree)
     return tree["extra"]
+
+
+def _load_all(owners: Mapping[str, Any], states: Mapping[str, Any]) -> None:
+    """Loads every state or none.
+
+    The model comes last, for it checks before it changes anything, so that no copy of it is needed. An optimiser
+    puts new arrays in place of those that it has, which therefore need no copies either.
+    """
+    before = {}
+    if "optimizer" in owners:
+        before["optimizer"] = owners["optimizer"].state_dict()
+    if "scheduler" in owners:
+        before["scheduler"] = copy.deepcopy(owners["scheduler"].state_dict())
+    try:
+        for part in (*before, "model"):
+            if part in owners:
+                owners[part].load_state_dict(states[part])
+    except BaseException:
+        for part, state in before.items():
+            owners[part].load_state_dict(state)
+        raise
 
 
 def _encode(name: str, value: Any, tensors: dict[str, Any]) -> Any:
