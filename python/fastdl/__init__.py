@@ -41,17 +41,12 @@ from fastdl.creation import (
     zeros_like,
 )
 from fastdl.functional.activation import relu, sigmoid, tanh
-from fastdl.functional.einsum import einsum
-from fastdl.functional.elementwise import (
-    add,
+from fastdl.functional.comparison import (
     bitwise_and,
     bitwise_not,
     bitwise_or,
     bitwise_xor,
-    clamp,
-    div,
     eq,
-    floor_divide,
     ge,
     gt,
     isfinite,
@@ -62,11 +57,18 @@ from fastdl.functional.elementwise import (
     logical_not,
     logical_or,
     lt,
+    ne,
+)
+from fastdl.functional.einsum import einsum
+from fastdl.functional.elementwise import (
+    add,
+    clamp,
+    div,
+    floor_divide,
     masked_fill,
     maximum,
     minimum,
     mul,
-    ne,
     pow,
     remainder,
     sub,
@@ -87,6 +89,12 @@ from fastdl.functional.linalg import outer, tril, triu
 from fastdl.functional.lstm import lstm, lstm_cell
 from fastdl.functional.matmul import bmm, dot, matmul, mm
 from fastdl.functional.pad import pad
+from fastdl.functional.rearrangement import (
+    flip,
+    repeat_interleave,
+    roll,
+    tile,
+)
 from fastdl.functional.reduction import (
     all,
     amax,
@@ -111,19 +119,15 @@ from fastdl.functional.shape import (
     chunk,
     clone,
     flatten,
-    flip,
     movedim,
     narrow,
     permute,
-    repeat_interleave,
     reshape,
-    roll,
     select,
     split,
     squeeze,
     stack,
     t,
-    tile,
     transpose,
     unbind,
     unflatten,

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 
 from fastdl._memory_format import MemoryFormat, preserve_format
-from fastdl.functional import activation, elementwise, indexing, linalg, reduction, shape, unary
+from fastdl.functional import (
+    activation,
+    comparison,
+    elementwise,
+    indexing,
+    linalg,
+    rearrangement,
+    reduction,
+    shape,
+    unary,
+)
 from fastdl.functional.matmul import bmm as _bmm
 from fastdl.functional.matmul import dot as _dot
 from fastdl.functional.matmul import matmul as _matmul
@@ -69,21 +79,21 @@ class TensorMethods:
     __pow__ = _operator(elementwise.pow)
     __rpow__ = _operator(elementwise.reverse_pow)
     __matmul__ = _operator(_matmul)
-    __and__ = _operator(elementwise.bitwise_and)
+    __and__ = _operator(comparison.bitwise_and)
     __rand__ = __and__
-    __or__ = _operator(elementwise.bitwise_or)
+    __or__ = _operator(comparison.bitwise_or)
     __ror__ = __or__
-    __xor__ = _operator(elementwise.bitwise_xor)
+    __xor__ = _operator(comparison.bitwise_xor)
     __rxor__ = __xor__
-    __eq__ = _operator(elementwise.eq)
-    __ne__ = _operator(elementwise.ne)
-    __lt__ = _operator(elementwise.lt)
-    __le__ = _operator(elementwise.le)
-    __gt__ = _operator(elementwise.gt)
-    __ge__ = _operator(elementwise.ge)
+    __eq__ = _operator(comparison.eq)
+    __ne__ = _operator(comparison.ne)
+    __lt__ = _operator(comparison.lt)
+    __le__ = _operator(comparison.le)
+    __gt__ = _operator(comparison.gt)
+    __ge__ = _operator(comparison.ge)
     __neg__ = unary.neg
     __abs__ = unary.abs
-    __invert__ = elementwise.bitwise_not
+    __invert__ = comparison.bitwise_not
     __getitem__ = indexing.getitem
 
     def __rmatmul__(self, other: Any) -> Any:
@@ -114,22 +124,22 @@ class TensorMethods:
     minimum = elementwise.minimum
     masked_fill = elementwise.masked_fill
     clamp = clip = elementwise.clamp
-    eq = elementwise.eq
-    ne = elementwise.ne
-    lt = elementwise.lt
-    le = elementwise.le
-    gt = elementwise.gt
-    ge = elementwise.ge
-    logical_and = elementwise.logical_and
-    logical_or = elementwise.logical_or
-    logical_not = elementwise.logical_not
-    bitwise_and = elementwise.bitwise_and
-    bitwise_or = elementwise.bitwise_or
-    bitwise_xor = elementwise.bitwise_xor
-    bitwise_not = elementwise.bitwise_not
-    isnan = elementwise.isnan
-    isinf = elementwise.isinf
-    isfinite = elementwise.isfinite
+    eq = comparison.eq
+    ne = comparison.ne
+    lt = comparison.lt
+    le = comparison.le
+    gt = comparison.gt
+    ge = comparison.ge
+    logical_and = comparison.logical_and
+    logical_or = comparison.logical_or
+    logical_not = comparison.logical_not
+    bitwise_and = comparison.bitwise_and
+    bitwise_or = comparison.bitwise_or
+    bitwise_xor = comparison.bitwise_xor
+    bitwise_not = comparison.bitwise_not
+    isnan = comparison.isnan
+    isinf = comparison.isinf
+    isfinite = comparison.isfinite
 
     add_ = __iadd__ = _in_place(elementwise.add)
     sub_ = __isub__ = _in_place(elementwise.sub)
@@ -138,9 +148,9 @@ class TensorMethods:
     pow_ = __ipow__ = _in_place(elementwise.pow)
     __ifloordiv__ = _in_place(elementwise.floor_divide)
     __imod__ = _in_place(elementwise.remainder)
-    __iand__ = _in_place(elementwise.bitwise_and)
-    __ior__ = _in_place(elementwise.bitwise_or)
-    __ixor__ = _in_place(elementwise.bitwise_xor)
+    __iand__ = _in_place(comparison.bitwise_and)
+    __ior__ = _in_place(comparison.bitwise_or)
+    __ixor__ = _in_place(comparison.bitwise_xor)
     clamp_ = _in_place(elementwise.clamp)
     masked_fill_ = _in_place(elementwise.masked_fill)
     exp_ = _in_place(unary.exp)
@@ -248,11 +258,11 @@ class TensorMethods:
     expand = shape.expand
     expand_as = shape.expand_as
     broadcast_to = shape.broadcast_to
-    flip = shape.flip
-    roll = shape.roll
-    repeat = shape.repeat
-    repeat_interleave = shape.repeat_interleave
-    tile = shape.tile
+    flip = rearrangement.flip
+    roll = rearrangement.roll
+    repeat = rearrangement.repeat
+    repeat_interleave = rearrangement.repeat_interleave
+    tile = rearrangement.tile
     narrow = shape.narrow
     select = shape.select
     unbind = shape.unbind
