@@ -6,7 +6,7 @@ import threading
 import fastdl
 import numpy as np
 import pytest
-from fastdl import _tape
+from fastdl import _tape, _writes
 from fastdl.autograd import Function, Op, grad, gradcheck
 
 from tests.gradients import assert_close, check_gradients
@@ -619,9 +619,9 @@ def test_detect_anomaly_names_the_operation():
 
 def test_entries_are_forgotten_under_the_lock():
     arrays = [np.zeros(3)]
-    _tape.writes.note(arrays[0])
+    _writes.writes.note(arrays[0])
     thread = threading.Thread(target=arrays.clear)
-    with _tape.writes._lock:
+    with _writes.writes._lock:
         thread.start()
         thread.join(0.1)
         assert thread.is_alive()

@@ -183,7 +183,7 @@ def test_grad_of_a_deep_chain():
 
 
 def test_entries_of_changed_memory_go_with_the_memory():
-    from fastdl._tape import writes
+    from fastdl._writes import writes
 
     before = len(writes._entries)
     x = fastdl.zeros(3)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastdl import _core
-from fastdl._tape import writes
+from fastdl._writes import writes
 from fastdl.autograd import Op
 from fastdl.functional._arguments import flag, number
 
