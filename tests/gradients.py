@@ -8,6 +8,14 @@ from tests.tolerances import TOLERANCES, relative_error
 STEP = 1e-5
 
 
+def leaf(*values, dtype=np.float64):
+    return fastdl.tensor(list(values), dtype=dtype, requires_grad=True)
+
+
+def draw(*shape, low=-2.0, high=2.0, seed=0):
+    return np.random.default_rng([seed, *shape]).uniform(low, high, shape)
+
+
 def assert_close(found, expected, tolerance):
     error = relative_error(found, expected)
     assert error <= TOLERANCES[tolerance], (
