@@ -171,3 +171,57 @@ def test_integers_meet_floating_numbers():
         found, expected = function(fastdl.tensor([1, 2, 3])), function(torch.tensor([1, 2, 3]))
         assert str(found.dtype) == str(expected.dtype).removeprefix("torch.")
         assert found.tolist() == expected.tolist()
+
+
+INDICES = {
+    "int, :, array": lambda m, k, b: (0, slice(None), k),
+    ":, int, :, array": lambda m, k, b: (slice(None), 0, slice(None), k),
+    "int, ..., array": lambda m, k, b: (0, ..., k),
+    "..., int, array": lambda m, k, b: (..., 0, k),
+    "int, :, list": lambda m, k, b: (0, slice(None), [0, 1]),
+    "None, int, :, array": lambda m, k, b: (None, 0, slice(None), k),
+    "int, None, :, array": lambda m, k, b: (0, None, slice(None), k),
+    "tensor without axes, :, array": lambda m, k, b: (m.tensor(0), slice(None), k),
+    "int, :, mask": lambda m, k, b: (0, slice(None), b[0, :4]),
+    "int, :, :, array": lambda m, k, b: (0, slice(None), slice(None), k),
+    "int, array, :, int": lambda m, k, b: (1, k, slice(None), 0),
+    "int, array, :, array": lambda m, k, b: (1, k, slice(None), k),
+    "array, int, :, array": lambda m, k, b: (k[1:] * 0, 0, slice(None), k[1:]),
+    ":, array, int": lambda m, k, b: (slice(None), k, 0),
+    ":, None, mask of two axes": lambda m, k, b: (slice(None), None, b[:3, :4]),
+    "int, mask of two axes": lambda m, k, b: (0, b[:3, :4]),
+    "mask, :, array": lambda m, k, b: (m.tensor([False, True]), slice(None), k[:1]),
+    "True, :, array": lambda m, k, b: (True, slice(None), k % 2),
+    "False": lambda m, k, b: False,
+    "tensor without axes": lambda m, k, b: m.tensor(1),
+    "slice, array, ...": lambda m, k, b: (slice(1, None), k, ...),
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_indices_of_several_kinds(name):
+    values = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
+    mask = np.random.default_rng(1).random((4, 5)) > 0.4
+    results = []
+    for module in (fastdl, torch):
+        index = INDICES[name](module, module.tensor(np.array([2, 0, 1])), module.tensor(mask))
+        x = module.tensor(values, requires_grad=True)
+        picked = x[index]
+        given = module.tensor(np.arange(picked.numel(), dtype="f8").reshape(tuple(picked.shape)))
+        given.requires_grad_()
+        changed, plain = x * 1, x.detach() * 1
+        changed[index] = given * 2
+        plain[index] = given.detach()
+        ((changed * changed).sum() + (picked * given).sum()).backward()
+        results.append([picked.detach(), changed.detach(), plain, x.grad, given.grad])
+    for found, expected in zip(*results, strict=True):
+        assert found.shape == tuple(expected.shape)
+        assert_close(np.asarray(found), np.asarray(expected), "same_formula_float64")
+
+
+def test_an_index_without_axes_gives_a_view_as_in_torch():
+    for module in (fastdl, torch):
+        x = module.zeros(3, 2)
+        x[module.tensor(1)].add_(1)
+        x[1, module.tensor(0)].add_(1)
+        assert x.tolist() == [[0, 0], [2, 1], [0, 0]]

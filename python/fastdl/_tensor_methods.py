@@ -103,10 +103,10 @@ class TensorMethods:
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        index = indexing.as_index(index)
+        index = indexing.as_index(index, self.data.ndim)
         if not self._writes_recorded(value):
             self._check_no_overlap()
-            self.data[index] = value.data if isinstance(value, TensorMethods) else value
+            index.put(self.data, value.data if isinstance(value, TensorMethods) else value)
             self._bump_version()
             return
         if isinstance(value, TensorMethods):

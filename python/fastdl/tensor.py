@@ -297,10 +297,12 @@ class Tensor(TensorMethods):
 
     def _take_over(self, index: Any, value: Tensor) -> None:
         """For `x[index] *= y`, which changes the view `x[index]` and then assigns it to where it is."""
-        if _tape.writes.recorded and _tape.shares_memory(value.data, self.data):
-            part = self.data[index]
-            if isinstance(part, np.ndarray) and _extents(part) == _extents(value.data):
-                _tape.writes.hand_over(value, self)
+        if (
+            _tape.writes.recorded
+            and _tape.shares_memory(value.data, self.data)
+            and _extents(index.of(self.data)) == _extents(value.data)
+        ):
+            _tape.writes.hand_over(value, self)
 
     def _rebase(self, result: Tensor) -> None:
         """Puts the history of `result` in place of this Tensor's own."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import EllipsisType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,67 +14,106 @@ from fastdl.functional._operands import ValuesIndices, normalize_axis, sum_to
 from fastdl.functional.shape import expand, flatten
 
 
-def as_index(index: Any) -> Any:
-    """An index for NumPy from one that may hold Tensors and lists.
+class Index(NamedTuple):
+    """An index in two steps, as PyTorch takes it: integers, slices, None and ... give a view; arrays pick from that.
 
-    A basic one gets an Ellipsis, with which a single element is an array without axes and not a scalar.
+    NumPy takes them at once, and counts an integer beside arrays as one of them, which moves axes.
     """
-    parts = tuple(_index_part(part) for part in (index if isinstance(index, tuple) else (index,)))
-    if _is_basic(parts):
-        return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
-    return parts if isinstance(index, tuple) else parts[0]
+
+    basic: tuple[Any, ...]
+    arrays: tuple[Any, ...] = ()
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """What the index names: a view where it has no arrays."""
+        part = array[self.basic]
+        return np.asarray(part[self.arrays] if self.arrays else part)
+
+    def put(self, array: np.ndarray, value: Any) -> None:
+        """Writes `value`, which broadcasts, to what the index names."""
+        if self.arrays:
+            array[self.basic][self.arrays] = value
+        else:
+            array[self.basic] = value
+
+    def spread(self, array: np.ndarray, value: np.ndarray) -> None:
+        """`put` into an array of zeros, adding up in order what falls on one element."""
+        if any(isinstance(part, np.ndarray) and part.dtype != np.bool_ for part in self.arrays):
+            np.add.at(array[self.basic], self.arrays, value)
+        else:
+            self.put(array, value)
+
+    def held(self) -> list[np.ndarray]:
+        """The arrays, which a change in place would make another index of."""
+        return [part for part in self.arrays if isinstance(part, np.ndarray)]
+
+
+def as_index(index: Any, ndim: int) -> Index:
+    """The index of an array of `ndim` axes from what stands between brackets, Tensors and lists included.
+
+    Its basic part has an Ellipsis, with which a single element is an array without axes and not a scalar.
+    """
+    parts = tuple([_index_part(part) for part in (index if isinstance(index, tuple) else (index,))])
+    kinds = [type(part) for part in parts]
+    if np.ndarray not in kinds:
+        return Index(parts if EllipsisType in kinds else (*parts, ...))
+    basic: list[Any] = []
+    arrays: list[Any] = []
+    rest = ndim - sum(_axes_taken(part) for part in parts)
+    if rest < 0:
+        raise IndexError(f"[index] expected at most {ndim} axes, got an index of {ndim - rest}")
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            # a boolean without axes is an index into a new axis
+            basic += [slice(None)] * _axes_taken(part) if part.ndim else [None]
+            arrays.append(part if part.ndim else part.reshape(1))
+        elif part is Ellipsis:
+            basic += [slice(None)] * rest
+            arrays += [slice(None)] * rest
+        else:
+            basic.append(part)
+            if not isinstance(part, int):
+                arrays.append(slice(None))
+    return Index((*basic, ...), tuple(arrays))
+
+
+def _axes_taken(part: Any) -> int:
+    if isinstance(part, np.ndarray):
+        return part.ndim if part.dtype == np.bool_ else 1
+    return 0 if part is None or part is Ellipsis else 1
 
 
 def _index_part(part: Any) -> Any:
-    if isinstance(part, _tape.Tensor):
-        part = part.data
-    elif isinstance(part, list):
-        part = np.asarray(part, dtype=np.int64 if not part else None)
-    if isinstance(part, np.ndarray) and part.dtype.kind not in "iub":
+    if part is None or part is Ellipsis or isinstance(part, slice):
+        return part
+    if isinstance(part, int | np.integer) and not isinstance(part, bool):
+        return int(part)
+    array = part.data if isinstance(part, _tape.Tensor) else part
+    if not isinstance(array, np.ndarray):
+        array = np.asarray(array, dtype=np.int64 if isinstance(array, list) and not array else None)
+    if array.dtype.kind not in "iub":
         raise IndexError(
-            f"[index] expected integers, slices, bool or integer tensors, got dtype {part.dtype}"
+            f"[index] expected integers, slices, bool or integer tensors, got {_kind(part, array)}"
         )
-    return part
+    return int(array) if array.ndim == 0 and array.dtype != np.bool_ else array
 
 
-def _is_basic(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None
-        or part is Ellipsis
-        or isinstance(part, slice)
-        or (isinstance(part, int | np.integer) and not isinstance(part, bool))
-        for part in parts
-    )
-
-
-def _arrays_in(index: Any) -> list[np.ndarray]:
-    """What a change in place would make another index of."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return [part for part in parts if isinstance(part, np.ndarray)]
-
-
-def _is_mask(index: Any) -> bool:
-    return isinstance(index, np.ndarray) and index.dtype == np.bool_
+def _kind(part: Any, array: np.ndarray) -> str:
+    return type(part).__name__ if array.dtype.hasobject else f"dtype {array.dtype}"
 
 
 class GetItem(Op):
     view = True
 
     @staticmethod
-    def forward(ctx: Any, input: np.ndarray, index: Any) -> np.ndarray:
+    def forward(ctx: Any, input: np.ndarray, index: Index) -> np.ndarray:
         ctx.shape, ctx.index = input.shape, index
-        ctx.save(*_arrays_in(index))
-        return np.asarray(input[index])
+        ctx.save(*index.held())
+        return index.of(input)
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
         out = zeros(ctx.shape, grad.dtype)
-        index = ctx.index
-        if _is_basic(index) or _is_mask(index):
-            out[index] = grad
-        else:
-            np.add.at(out, index, grad)
+        ctx.index.spread(out, grad)
         return out, None
 
 
@@ -81,12 +121,12 @@ class SetItem(Op):
     """`input` with `value` at an index; for in-place assignment that is recorded."""
 
     @staticmethod
-    def forward(ctx: Any, input: np.ndarray, index: Any, value: Any) -> np.ndarray:
+    def forward(ctx: Any, input: np.ndarray, index: Index, value: Any) -> np.ndarray:
         out = copy_like(input, input)
         value = np.asarray(value)
         ctx.index, ctx.target = index, (value.shape, value.dtype)
-        ctx.save(*_arrays_in(index))
-        out[index] = value
+        ctx.save(*index.held())
+        index.put(out, value)
         return out
 
     @staticmethod
@@ -95,10 +135,10 @@ class SetItem(Op):
         by_input = by_value = None
         if left:
             by_input = copy_like(grad, grad)
-            by_input[ctx.index] = 0
+            ctx.index.put(by_input, 0)
         if right:
             shape, dtype = ctx.target
-            picked = np.asarray(grad[ctx.index])
+            picked = ctx.index.of(grad)
             # assignment lets a value have more axes, of extent 1, in front
             by_value = sum_to(picked, (shape[max(len(shape) - picked.ndim, 0) :], dtype)).reshape(shape)
         return by_input, None, by_value
@@ -269,8 +309,11 @@ class Sort(Op):
 
 
 def getitem(input: Any, index: Any) -> Any:
-    """``input[index]``: a view for integers, slices, None and ..., else a copy."""
-    return GetItem.apply(input, as_index(index))
+    """``input[index]``: a view for integers, slices, None and ..., else a copy.
+
+    Beside index arrays, those come first: ``x[0, :, index]`` is ``x[0][:, index]``, as in PyTorch.
+    """
+    return GetItem.apply(input, as_index(index, len(input.shape)))
 
 
 def gather(input: Any, dim: int, index: Any) -> Any:
