@@ -47,6 +47,25 @@ def test_attributes():
     assert hash(x) != hash(fastdl.zeros(2, 3, 4))
 
 
+def test_data_takes_an_array_or_the_array_of_a_tensor():
+    x = fastdl.nn.Parameter(fastdl.ones(2))
+    zeros, array = fastdl.zeros(2), np.array([3.0, 4.0])
+    x.data = zeros
+    assert x.data is zeros.data and (x * 2).tolist() == [0, 0] and x.requires_grad and x.is_leaf
+    x.data = array
+    assert x.data is array and x.dtype == np.float64
+    for error, wrong in (
+        (TypeError, [1.0, 2.0]),
+        (TypeError, None),
+        (TypeError, np.float32(1)),
+        (TypeError, np.array(["a"])),
+        (RuntimeError, np.array([1, 2])),
+    ):
+        with pytest.raises(error, match="data"):
+            x.data = wrong
+        assert x.data is array
+
+
 def test_requires_grad():
     x = fastdl.zeros(2, requires_grad=True)
     assert x.requires_grad

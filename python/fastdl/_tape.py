@@ -112,7 +112,7 @@ class Op:
         for arg in args:
             if isinstance(arg, Tensor):
                 mixed = True
-                arrays.append(arg.data)
+                arrays.append(arg._array)
                 if arg._requires_grad:
                     recording = True
                     edges.append(arg._edge or arg)
@@ -147,7 +147,7 @@ class Op:
         tensor = _new(Tensor)
         if type(array) is not np.ndarray and isinstance(array, np.generic):
             array = np.asarray(array)
-        tensor.data = array
+        tensor._array = array
         if self.view and _is_view(array, inputs):
             tensor._viewed_at = self.stamp
         if array.dtype.kind in "fV" and not (
@@ -170,8 +170,8 @@ def _wrap_constant(result: Any, inputs: Sequence[Any]) -> Any:
     if type(result) is tuple:
         return tuple(None if array is None else _wrap_constant(array, inputs) for array in result)
     tensor = _new(Tensor)
-    tensor.data = np.asarray(result) if isinstance(result, np.generic) else result
-    if inputs and _is_view(tensor.data, inputs):
+    tensor._array = np.asarray(result) if isinstance(result, np.generic) else result
+    if inputs and _is_view(tensor._array, inputs):
         tensor._viewed_at = writes.now
     return tensor
 

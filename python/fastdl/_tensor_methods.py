@@ -62,7 +62,7 @@ class TensorMethods:
     _store: Any
     _take_over: Any
     _bump_version: Any
-    data: np.ndarray
+    data: Any
 
     __add__ = _operator(elementwise.add)
     __radd__ = __add__

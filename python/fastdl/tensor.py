@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ class Tensor(TensorMethods):
     `data` is the array itself; writing to it goes past the version counter (see `_bump_version`).
     """
 
-    data: np.ndarray
+    _array: np.ndarray
     __array_priority__ = 1000
     _grad: Tensor | None = None
     _requires_grad = False
@@ -65,25 +66,40 @@ class Tensor(TensorMethods):
     _viewed_at = -1  # for a view, when it was taken
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self.data = data.data if isinstance(data, Tensor) else np.asarray(data)
-        if self.data.dtype.kind not in "fiubV":
-            raise TypeError(f"[Tensor] data: expected numbers, got {self.data.dtype}")
+        self.data = data if isinstance(data, Tensor) else np.asarray(data)
         if requires_grad:
             self.requires_grad_()
 
     # ---- what it is
 
+    def _set_data(self, data: Any) -> None:
+        array = data._array if isinstance(data, Tensor) else data
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"[Tensor] data: expected an array or a Tensor, got {type(data).__name__}")
+        if array.dtype.kind not in "fiubV":
+            raise TypeError(f"[Tensor] data: expected numbers, got {array.dtype}")
+        if self._requires_grad and array.dtype.kind not in "fV":
+            raise RuntimeError(
+                f"data set to a tensor that requires gradients must be floating point, got {array.dtype}"
+            )
+        self._array = array
+
+    # a getter in C, and the attribute itself where every nanosecond counts
+    data = property(
+        operator.attrgetter("_array"), _set_data, doc="The array; assigning a Tensor takes its array."
+    )
+
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype:
-        return self.data.dtype
+        return self._array.dtype
 
     @property
     def ndim(self) -> int:
-        return self.data.ndim
+        return self._array.ndim
 
     @property
     def device(self) -> Device:
@@ -111,50 +127,50 @@ class Tensor(TensorMethods):
             if requires_grad:
                 return self
             raise RuntimeError("you can only change requires_grad flags of leaf variables.")
-        if requires_grad and self.data.dtype.kind not in "fV":
+        if requires_grad and self._array.dtype.kind not in "fV":
             raise RuntimeError(
-                f"only Tensors of floating point dtype can require gradients, got {self.data.dtype}"
+                f"only Tensors of floating point dtype can require gradients, got {self._array.dtype}"
             )
         self._requires_grad = bool(requires_grad)
         return self
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the extent of one axis."""
-        return self.data.shape if dim is None else self.data.shape[dim]
+        return self._array.shape if dim is None else self._array.shape[dim]
 
     def dim(self) -> int:
-        return self.data.ndim
+        return self._array.ndim
 
     def numel(self) -> int:
-        return self.data.size
+        return self._array.size
 
     nelement = numel
 
     def element_size(self) -> int:
         """Bytes of one element."""
-        return self.data.dtype.itemsize
+        return self._array.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
-        return self.data.nbytes
+        return self._array.nbytes
 
     @property
     def _version(self) -> int:
         """How often the memory was changed in place, through this Tensor or another that shares it."""
-        return _tape.writes.count(self.data)
+        return _tape.writes.count(self._array)
 
     def is_floating_point(self) -> bool:
-        return self.data.dtype.kind in "fV"
+        return self._array.dtype.kind in "fV"
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps in elements along each axis, or along one."""
-        itemsize = self.data.dtype.itemsize
+        itemsize = self._array.dtype.itemsize
         if dim is not None:
-            return self.data.strides[dim] // itemsize
-        return tuple(step // itemsize for step in self.data.strides)
+            return self._array.strides[dim] // itemsize
+        return tuple(step // itemsize for step in self._array.strides)
 
     def is_contiguous(self, memory_format: MemoryFormat = contiguous_format) -> bool:
-        return is_contiguous(self.data, memory_format)
+        return is_contiguous(self._array, memory_format)
 
     # ---- the tape
 
@@ -417,9 +433,9 @@ class Tensor(TensorMethods):
         result = type(self).__new__(type(self))
         memo[id(self)] = result
         for name, value in self.__dict__.items():
-            if name not in ("data", "_grad", "_hooks", "_viewed_at"):
+            if name not in ("_array", "_grad", "_hooks", "_viewed_at"):
                 result.__dict__[name] = value
-        result.data = self.data.copy(order="K")
+        result._array = self.data.copy(order="K")
         if self._grad is not None:
             result._grad = self._grad.__deepcopy__(memo)
         return result
@@ -436,7 +452,7 @@ def _extents(array: np.ndarray) -> tuple[Any, ...]:
 
 def _rebuild(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
     tensor = kind.__new__(kind)
-    tensor.data = data
+    tensor._array = data
     tensor._requires_grad = requires_grad
     return tensor
 
