@@ -34,6 +34,7 @@ CASES = {
     "var": lambda m, x, y: x.var(1),
     "var_uncorrected": lambda m, x, y: x.var((0, 1), correction=0),
     "std": lambda m, x, y: m.std(x, 0, keepdim=True),
+    "std_constant": lambda m, x, y: (x * 0 + 2).std(1) + (x[:, :1] * 0).std((0, 1), correction=0),
     "amax": lambda m, x, y: m.relu(x).amax((0, 1)),
     "amin": lambda m, x, y: m.relu(x).amin(2),
     "max": lambda m, x, y: x.max(1).values,
@@ -225,3 +226,13 @@ def test_an_index_without_axes_gives_a_view_as_in_torch():
         x[module.tensor(1)].add_(1)
         x[1, module.tensor(0)].add_(1)
         assert x.tolist() == [[0, 0], [2, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_the_gradient_of_nan_goes_to_the_nan(name):
+    grads = []
+    for module in (fastdl, torch):
+        x = module.tensor([1.0, np.nan, 3.0, np.nan], requires_grad=True)
+        getattr(x, name)().backward()
+        grads.append(x.grad.tolist())
+    assert grads[0] == grads[1] == [0, 0.5, 0, 0.5]

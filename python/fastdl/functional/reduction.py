@@ -104,15 +104,36 @@ class Var(Op):
             )
 
 
+class Std(Op):
+    """The square root of Var; its gradient where nothing varies is zero, as PyTorch has it."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Any, dim: Any, correction: float, keepdim: bool) -> np.ndarray:
+        variance = Var.forward(ctx, input, dim, correction, keepdim)
+        out = np.sqrt(variance, out=variance)
+        ctx.save(*ctx.saved, out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        centered, out = ctx.saved
+        divisor = out * np.asarray(ctx.divisor, out.dtype)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scaled = np.where(out == 0, np.zeros((), grad.dtype), into(np.divide, grad, divisor))
+        return into(np.multiply, centered, restore_axes(scaled, ctx.axes, ctx.keepdim)), None, None, None
+
+
 class _Extreme(Op):
     """amax and amin: elements that tie share the gradient equally."""
 
     ufunc: Any
+    nan_ties = False
+    """Whether NaN counts as equal to NaN, and so gets the gradient of a result that is NaN."""
 
     @staticmethod
     def forward(ctx: Any, input: Any, dim: Any, keepdim: bool) -> np.ndarray:
         x = np.asarray(input)
-        name = type(ctx).__name__.lower()
+        name = type(ctx).__name__.lower().removesuffix("all")
         ctx.axes, ctx.keepdim = normalize_axes(name, dim, x.ndim), keepdim
         if _count(x, ctx.axes) == 0:
             raise ValueError(f"[{name}] input: expected at least one element to reduce, got shape {x.shape}")
@@ -123,7 +144,11 @@ class _Extreme(Op):
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
         x, out = ctx.saved
-        ties = (x == restore_axes(out, ctx.axes, ctx.keepdim)).astype(grad.dtype)
+        out = restore_axes(out, ctx.axes, ctx.keepdim)
+        ties = x == out
+        if ctx.nan_ties and np.isnan(out).any():
+            ties |= np.isnan(x) & np.isnan(out)
+        ties = ties.astype(grad.dtype)
         share = restore_axes(grad, ctx.axes, ctx.keepdim) / reduce_into(np.add, ties, ctx.axes, True)
         return into(np.multiply, ties, share), None, None
 
@@ -134,6 +159,14 @@ class Amax(_Extreme):
 
 class Amin(_Extreme):
     ufunc = np.minimum
+
+
+class MaxAll(Amax):
+    nan_ties = True
+
+
+class MinAll(Amin):
+    nan_ties = True
 
 
 class _ExtremeAt(Op):
@@ -339,28 +372,33 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     return Mean.apply(_cast(input, dtype), dim, keepdim)
 
 
+def _correction(op: str, dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Any, float]:
+    """`dim` and how much less than the count to divide by; a bool in the place of dim is `unbiased`."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None and correction is not None:
+        raise TypeError(f"[{op}] unbiased, correction: expected one of them, got both")
+    if unbiased is not None:
+        correction = int(unbiased)
+    return dim, 1 if correction is None else correction
+
+
 def var(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False,
     *, correction: float | None = None,
 ) -> Any:  # fmt: skip
     """The variance over `dim`: squared deviations by their count less `correction` (1; 0 where not `unbiased`)."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if unbiased is not None and correction is not None:
-        raise TypeError("[var] unbiased, correction: expected one of them, got both")
-    if unbiased is not None:
-        correction = int(unbiased)
-    return Var.apply(input, dim, 1 if correction is None else correction, keepdim)
+    dim, less = _correction("var", dim, unbiased, correction)
+    return Var.apply(input, dim, less, keepdim)
 
 
 def std(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False,
     *, correction: float | None = None,
 ) -> Any:  # fmt: skip
-    """The square root of `var`."""
-    from fastdl.functional.unary import sqrt
-
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    """The square root of `var`; its gradient where nothing varies is zero."""
+    dim, less = _correction("std", dim, unbiased, correction)
+    return Std.apply(input, dim, less, keepdim)
 
 
 def amax(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -376,7 +414,7 @@ def amin(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The greatest of all; along an int `dim`, (values, indices); with an array, element by element."""
     if dim is None:
-        return Amax.apply(input, None, keepdim)
+        return MaxAll.apply(input, None, keepdim)
     if not isinstance(dim, int | np.integer):
         from fastdl.functional.elementwise import maximum
 
@@ -387,7 +425,7 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The least of all; along an int `dim`, (values, indices); with an array, element by element."""
     if dim is None:
-        return Amin.apply(input, None, keepdim)
+        return MinAll.apply(input, None, keepdim)
     if not isinstance(dim, int | np.integer):
         from fastdl.functional.elementwise import minimum
 
