@@ -180,6 +180,25 @@ def test_bad_input(error, act):
         act(Net())
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **device: nn.Linear(3, 4, **device),
+        lambda **device: nn.Conv2d(3, 4, 3, **device),
+        lambda **device: nn.ConvTranspose2d(3, 4, 3, **device),
+        lambda **device: nn.Embedding(3, 4, **device),
+        lambda **device: nn.BatchNorm2d(3, **device),
+        lambda **device: nn.LSTM(3, 4, **device),
+        lambda **device: nn.LSTMCell(3, 4, **device),
+    ],
+)
+def test_layers_are_made_on_the_device_or_not_at_all(make):
+    assert {str(parameter.device) for parameter in make(device="cpu").parameters()} == {"cpu"}
+    for device in ("foo", "cuda", "cuda:0"):
+        with pytest.raises(ValueError, match=rf"device: expected cpu, got {device}"):
+            make(device=device)
+
+
 def test_a_parameter_is_a_leaf():
     scale = nn.Parameter(np.ones(2, np.float32))
     assert scale.requires_grad and scale.is_leaf

@@ -31,6 +31,7 @@ class Convolution(Module):
         groups: int,
         bias: bool,
         padding_mode: str,
+        device: Any,
         dtype: Any,
     ) -> None:
         super().__init__()
@@ -54,9 +55,9 @@ class Convolution(Module):
         self.groups = groups
         self.padding_mode = padding_mode
         dtype = fastdl.float32 if dtype is None else dtype
-        self.weight = Parameter(fastdl.empty(self.weight_shape(), dtype=dtype))
+        self.weight = Parameter(fastdl.empty(self.weight_shape(), device=device, dtype=dtype))
         if bias:
-            self.bias = Parameter(fastdl.empty((out_channels,), dtype=dtype))
+            self.bias = Parameter(fastdl.empty((out_channels,), device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()

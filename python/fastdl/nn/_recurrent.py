@@ -79,14 +79,14 @@ class Recurrent(Module):
         self._weight_names: list[list[str]] = []
         for layer in range(num_layers):
             for suffix in ("", "_reverse") if bidirectional else ("",):
-                self._add_parameters(layer, suffix, dtype)
+                self._add_parameters(layer, suffix, device, dtype)
         self.reset_parameters()
 
     @property
     def directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def _add_parameters(self, layer: int, suffix: str, dtype: Any) -> None:
+    def _add_parameters(self, layer: int, suffix: str, device: Any, dtype: Any) -> None:
         dtype = fastdl.float32 if dtype is None else dtype
         sums = self.gates * self.hidden_size
         features = self.input_size if layer == 0 else self.directions * self.hidden_size
@@ -99,7 +99,7 @@ class Recurrent(Module):
         names = []
         for kind, shape in shapes.items():
             names.append(f"{kind}_l{layer}{suffix}")
-            setattr(self, names[-1], Parameter(fastdl.empty(shape, dtype=dtype)))
+            setattr(self, names[-1], Parameter(fastdl.empty(shape, device=device, dtype=dtype)))
         self._weight_names.append(names)
 
     def reset_parameters(self) -> None:
@@ -168,11 +168,11 @@ class RecurrentCell(Module):
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         dtype = fastdl.float32 if dtype is None else dtype
         sums = self.gates * hidden_size
-        self.weight_ih = Parameter(fastdl.empty((sums, input_size), dtype=dtype))
-        self.weight_hh = Parameter(fastdl.empty((sums, hidden_size), dtype=dtype))
+        self.weight_ih = Parameter(fastdl.empty((sums, input_size), device=device, dtype=dtype))
+        self.weight_hh = Parameter(fastdl.empty((sums, hidden_size), device=device, dtype=dtype))
         if bias:
-            self.bias_ih = Parameter(fastdl.empty((sums,), dtype=dtype))
-            self.bias_hh = Parameter(fastdl.empty((sums,), dtype=dtype))
+            self.bias_ih = Parameter(fastdl.empty((sums,), device=device, dtype=dtype))
+            self.bias_hh = Parameter(fastdl.empty((sums,), device=device, dtype=dtype))
         else:
             self.register_parameter("bias_ih", None)
             self.register_parameter("bias_hh", None)

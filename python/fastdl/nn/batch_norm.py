@@ -36,14 +36,18 @@ class _BatchNorm(Module):
         self.affine, self.track_running_stats = affine, track_running_stats
         dtype = fastdl.float32 if dtype is None else dtype
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            parameter = Parameter(fastdl.empty((num_features,), dtype=dtype)) if wanted else None
+            parameter = (
+                Parameter(fastdl.empty((num_features,), device=device, dtype=dtype)) if wanted else None
+            )
             self.register_parameter(name, parameter)
         for name in ("running_mean", "running_var"):
             self.register_buffer(
-                name, fastdl.empty((num_features,), dtype=dtype) if track_running_stats else None
+                name,
+                fastdl.empty((num_features,), device=device, dtype=dtype) if track_running_stats else None,
             )
         self.register_buffer(
-            "num_batches_tracked", fastdl.tensor(0, dtype=fastdl.int64) if track_running_stats else None
+            "num_batches_tracked",
+            fastdl.tensor(0, device=device, dtype=fastdl.int64) if track_running_stats else None,
         )
         self.reset_parameters()
 

@@ -45,6 +45,7 @@ class Conv2d(Convolution):
             groups,
             bias,
             padding_mode,
+            device,
             dtype,
         )
         # Wrong words, and 'same' with a stride, are refused here and not at the first call.

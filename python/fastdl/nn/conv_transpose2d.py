@@ -47,6 +47,7 @@ class ConvTranspose2d(Convolution):
             groups,
             bias,
             padding_mode,
+            device,
             dtype,
         )
         self.output_padding = pair(self.op, "output_padding", output_padding)

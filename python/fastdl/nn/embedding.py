@@ -49,7 +49,7 @@ class Embedding(Module):
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         if _weight is None:
             dtype = fastdl.float32 if dtype is None else dtype
-            table = fastdl.empty((num_embeddings, embedding_dim), dtype=dtype)
+            table = fastdl.empty((num_embeddings, embedding_dim), device=device, dtype=dtype)
             self.weight = Parameter(table, requires_grad=not _freeze)
             self.reset_parameters()
         else:

@@ -24,9 +24,9 @@ class Linear(Module):
                 raise ValueError(f"[Linear] {name}: expected at least 0, got {features}")
         self.in_features, self.out_features = in_features, out_features
         dtype = fastdl.float32 if dtype is None else dtype
-        self.weight = Parameter(fastdl.empty((out_features, in_features), dtype=dtype))
+        self.weight = Parameter(fastdl.empty((out_features, in_features), device=device, dtype=dtype))
         if bias:
-            self.bias = Parameter(fastdl.empty((out_features,), dtype=dtype))
+            self.bias = Parameter(fastdl.empty((out_features,), device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
