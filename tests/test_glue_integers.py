@@ -3,6 +3,7 @@
 import fastdl
 import numpy as np
 import pytest
+from fastdl import nn
 
 from tests.gradients import check_gradients
 
@@ -137,6 +138,16 @@ X = fastdl.ones(2, 3)
         ),
         (ValueError, "randn. device: expected cpu", lambda: fastdl.randn(2, device="cuda")),
         (TypeError, "round. input: expected a floating", lambda: fastdl.round(fastdl.ones(2) > 0)),
+        (TypeError, "empty. size: expected integers, got 1.5", lambda: fastdl.zeros(1.5)),
+        (TypeError, "empty. size: expected integers, got None", lambda: fastdl.zeros(None)),
+        (TypeError, "empty. size: expected integers, got .2, None.", lambda: fastdl.empty((2, None))),
+        (TypeError, "empty. size: expected integers", lambda: nn.Linear(1.5, 2)),
+        (TypeError, "empty. size: expected integers", lambda: nn.Embedding(1.5, 2)),
+        (TypeError, "empty. size: expected integers", lambda: nn.BatchNorm2d(1.5)),
+        (TypeError, "empty. size: expected integers", lambda: nn.LSTMCell(1.5, 2)),
+        (TypeError, "einsum. equation: expected a str, got int", lambda: fastdl.einsum(3, X)),
+        (TypeError, "einsum. operand 1: .*complex", lambda: fastdl.einsum("a,a", X, np.ones(3, "c8"))),
+        (TypeError, "einsum. operand 0: .*object", lambda: fastdl.einsum("a->", np.array([1, None]))),
     ],
 )
 def test_refused(error, message, call):

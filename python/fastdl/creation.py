@@ -95,8 +95,12 @@ def from_dlpack(source: Any) -> Tensor:
 
 
 def _size(size: tuple[Any, ...]) -> tuple[int, ...]:
-    given = tuple(size[0]) if len(size) == 1 and isinstance(size[0], Sequence) else size
-    found = tuple(int(extent.__index__()) for extent in given)
+    given = size[0] if len(size) == 1 and isinstance(size[0], Sequence) else size
+    try:
+        found = tuple(operator.index(extent) for extent in given)
+    except TypeError:
+        got = size[0] if len(size) == 1 else size
+        raise TypeError(f"[empty] size: expected integers, got {got!r}") from None
     if min(found, default=0) < 0:
         raise ValueError(f"[empty] size: expected non-negative extents, got {found}")
     return found

@@ -19,7 +19,12 @@ class Einsum(Op):
 
     @staticmethod
     def forward(ctx: Any, equation: str, *arrays: np.ndarray) -> np.ndarray:
+        if not isinstance(equation, str):
+            raise TypeError(f"[einsum] equation: expected a str, got {type(equation).__name__}")
         arrays = tuple(np.asarray(array) for array in arrays)
+        for position, array in enumerate(arrays):
+            if array.dtype.kind not in "biufV":
+                raise TypeError(f"[einsum] operand {position}: expected numbers, got {array.dtype}")
         terms, result = _parsed(equation, [array.ndim for array in arrays])
         ctx.terms, ctx.result = terms, result
         ctx.extents = _extents(equation, terms, arrays)
