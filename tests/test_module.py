@@ -398,6 +398,28 @@ def test_hooks():
     assert seen == ["pre"]
 
 
+def test_a_handle_removes_its_own_hook_alone():
+    x, called = fastdl.ones(2, requires_grad=True), []
+    layer = nn.Identity()
+    for register in (
+        lambda name: x.register_hook(lambda gradient: called.append(name)),
+        lambda name: layer.register_forward_hook(lambda *_: called.append(name)),
+        lambda name: layer.register_forward_pre_hook(lambda *_: called.append(name)),
+    ):
+        called.clear()
+        first = register("first")
+        first.remove()
+        second = register("second")
+        first.remove()
+        layer(x).sum().backward()
+        assert called == ["second"]
+        second.remove()
+        with register("within"):
+            layer(x).sum().backward()
+        layer(x).sum().backward()
+        assert called == ["second", "within"]
+
+
 def test_hooks_with_kwargs_and_order():
     seen = []
     identity = nn.Identity()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import sys
 import weakref
@@ -40,15 +41,29 @@ class Device:
 CPU = Device("cpu")
 
 
-class RemovableHandle:
-    """Takes a hook away again."""
+_hook_keys = itertools.count()  # never one twice, so that a handle removes no hook but its own
 
-    def __init__(self, hooks: dict[int, Callable], key: int) -> None:
+
+class RemovableHandle:
+    """Takes a hook away again: by `remove`, or at the end of a `with` block."""
+
+    def __init__(self, hooks: dict[int, Any], hook: Any, prepend: bool = False) -> None:
         self._hooks = hooks
-        self._key = key
+        self._key = next(_hook_keys)
+        others = list(hooks.items()) if prepend else []
+        if prepend:
+            hooks.clear()
+        hooks[self._key] = hook
+        hooks.update(others)
 
     def remove(self) -> None:
         self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.remove()
 
 
 class Tensor(TensorMethods):
@@ -227,9 +242,7 @@ class Tensor(TensorMethods):
             if node.hooks is None:
                 node.hooks = {}
             hooks = node.hooks.setdefault(index, {})
-        key = max(hooks, default=-1) + 1
-        hooks[key] = hook
-        return RemovableHandle(hooks, key)
+        return RemovableHandle(hooks, hook)
 
     def retain_grad(self) -> None:
         """Makes backward leave a gradient in `.grad` of this non-leaf Tensor too."""

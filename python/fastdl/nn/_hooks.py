@@ -16,7 +16,7 @@ class _Hook(NamedTuple):
     with_kwargs: bool
 
 
-_Hooks = dict[int, Any]  # by a key that rises with every registration; called in the order of the dict
+_Hooks = dict[int, Any]  # by the key of its handle; called in the order of the dict
 
 
 class ForwardHooks:
@@ -27,10 +27,10 @@ class ForwardHooks:
         self._after: _Hooks = {}
 
     def add_pre(self, hook: Callable[..., Any], *, prepend: bool, with_kwargs: bool) -> RemovableHandle:
-        return _register(self._before, _Hook(hook, with_kwargs), prepend)
+        return RemovableHandle(self._before, _Hook(hook, with_kwargs), prepend)
 
     def add(self, hook: Callable[..., Any], *, prepend: bool, with_kwargs: bool) -> RemovableHandle:
-        return _register(self._after, _Hook(hook, with_kwargs), prepend)
+        return RemovableHandle(self._after, _Hook(hook, with_kwargs), prepend)
 
     def call(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # Copies: a hook may remove itself.
@@ -43,16 +43,6 @@ class ForwardHooks:
             if replaced is not None:
                 output = replaced
         return output
-
-
-def _register(hooks: _Hooks, hook: _Hook, prepend: bool) -> RemovableHandle:
-    key = max(hooks, default=-1) + 1
-    others = list(hooks.items()) if prepend else []
-    if prepend:
-        hooks.clear()
-    hooks[key] = hook
-    hooks.update(others)
-    return RemovableHandle(hooks, key)
 
 
 def _call_before(
