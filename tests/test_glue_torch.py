@@ -138,6 +138,29 @@ def test_memory_formats(shape, layout):
     assert (suggest_memory_format(ours.data) is channels_last) == told
 
 
+@pytest.mark.parametrize("made", ["contiguous_format", "channels_last"])
+@pytest.mark.parametrize("shape", [s for s in SHAPES if len(s) == 4 and 0 not in s])
+def test_strides_of_what_is_converted_cloned_padded_and_joined(shape, made):
+    x = fastdl.ones(shape).to(memory_format=getattr(fastdl, made))
+    y = torch.ones(shape).to(memory_format=getattr(torch, made))
+    assert x.stride() == y.stride()
+
+    def told(module, t):
+        for name in ("contiguous_format", "channels_last"):
+            wanted = getattr(module, name)
+            yield t.to(memory_format=wanted).stride()
+            yield t.contiguous(memory_format=wanted).stride()
+            yield t.clone(memory_format=wanted).stride()
+            yield module.cat([t, t.clone(memory_format=wanted)], 1).stride()
+        functional = fastdl.functional if module is fastdl else torch.nn.functional
+        yield functional.pad(t, (1, 2)).stride()
+        yield functional.pad(t, (1, 2, 3, 1, 1, 0, 0, 1)).stride()
+        yield functional.pad(t, (1, 2, 3, 1), "replicate").stride()
+        yield functional.pad(t, (1, 2, 3, 1, 1, 1), "replicate").stride()
+
+    assert list(told(fastdl, x)) == list(told(torch, y))
+
+
 def test_arrays_go_across():
     x = fastdl.tensor([1.0, 2.0])
     assert torch.from_dlpack(x).tolist() == [1.0, 2.0] and torch.tensor(np.asarray(x)).dtype == torch.float32

@@ -172,3 +172,39 @@ def test_bad_layers():
         fastdl.nn.ZeroPad2d((1, 2))
     with pytest.raises(TypeError, match=r"\[ReflectionPad1d\] padding: expected an int or 2"):
         fastdl.nn.ReflectionPad1d(1.5)
+
+
+@pytest.mark.parametrize(
+    ("pad", "mode"),
+    [
+        ((1, 2), "constant"),
+        ((1, 2, 0, 1), "constant"),
+        ((1, -1, 2, 1, 0, 1), "constant"),
+        ((0, 1, 1, 1, 1, -1, 2, 0), "constant"),
+        ((1, 2, 1, 0), "reflect"),
+        ((2, 1, 0, 1, 1, 2), "reflect"),
+        ((1, -1, 3, 1), "replicate"),
+        ((1, 2, 3, 0), "circular"),
+    ],
+)
+def test_channels_last(pad, mode):
+    x = np.random.default_rng(3).standard_normal((2, 3, 4, 5)).astype(np.float32)
+    results = []
+    for memory_format in (fastdl.contiguous_format, fastdl.channels_last):
+        t = fastdl.tensor(x, requires_grad=True)
+        y = fastdl.functional.pad(t.to(memory_format=memory_format), pad, mode)
+        if mode != "circular":
+            assert y.is_contiguous(memory_format=memory_format)
+        weight = fastdl.arange(y.numel()).float().reshape(y.shape).to(memory_format=memory_format)
+        (y * weight).sum().backward()
+        results.append((y.data, t.grad.data))
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_refusals_tell_the_shape_that_was_given():
+    x = fastdl.ones(2, 3, 4, 5).to(memory_format=fastdl.channels_last)
+    with pytest.raises(
+        ValueError, match=r"extent, 5 here, got \(5, 0, 1, 1\) for input of shape \(2, 3, 4, 5\)"
+    ):
+        fastdl.functional.pad(x, (5, 0, 1, 1), "reflect")

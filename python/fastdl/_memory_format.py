@@ -66,14 +66,15 @@ def suggest_memory_format(array: np.ndarray) -> MemoryFormat:
     return channels_last
 
 
-def to_memory_format(array: np.ndarray, memory_format: MemoryFormat) -> np.ndarray:
-    """`array` itself where it has the format, else a copy. channels_last without 4 axes raises ValueError."""
-    if memory_format is preserve_format:
-        return array
+def is_in(array: np.ndarray, memory_format: MemoryFormat) -> bool:
+    """Whether `array` is dense in the format and its strides tell it. channels_last takes 4 axes: ValueError."""
     if memory_format is channels_last and array.ndim != 4:
         raise ValueError(f"[to] memory_format: expected 4 axes for channels_last, got shape {array.shape}")
-    if is_contiguous(array, memory_format):
-        return array
+    return is_contiguous(array, memory_format) and suggest_memory_format(array) is memory_format
+
+
+def copy_in(array: np.ndarray, memory_format: MemoryFormat) -> np.ndarray:
+    """A copy in the format, with strides that tell it."""
     out = empty_in(array.shape, array.dtype, memory_format)
     np.copyto(out, array)
     return out

@@ -328,7 +328,7 @@ class TensorMethods:
             raise ValueError(f"[to] device: expected cpu, got {device}")
         result: Any = self if dtype is None else shape.cast(self, np.dtype(dtype))
         if memory_format is not preserve_format:
-            result = shape.contiguous(result, memory_format)
+            result = shape.to_format(result, memory_format)
         return shape.clone(self) if copy and result is self else result
 
     def type(self, dtype: Any) -> Any:

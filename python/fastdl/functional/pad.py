@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from fastdl import _core
+from fastdl._memory_format import channels_last, suggest_memory_format
 from fastdl.autograd import Op
 from fastdl.functional._arguments import shape
+
+_NHWC = (0, 2, 3, 1)
+_NCHW = (0, 3, 1, 2)
+
+
+def _channels_behind(image: Any, pad: tuple[int, ...], mode: str) -> tuple[int, ...] | None:
+    """`pad` for an image in channels_last taken as (N, H, W, C), None where it is padded as it stands.
+
+    An edge mode then finds the three axes behind N that it takes without a batch.
+    """
+    if mode not in ("constant", "reflect", "replicate") or len(pad) not in (2, 4, 6, 8):
+        return None
+    if not isinstance(image, np.ndarray) or suggest_memory_format(image) is not channels_last:
+        return None
+    if mode != "constant" and len(pad) not in (4, 6):
+        return None
+    every = pad + (0,) * (8 - len(pad))
+    moved = every[4:6] + every[:4]
+    return moved + every[6:] if any(every[6:]) else moved
+
+
+def _padded(input: Any, pad: tuple[int, ...], mode: str, value: Any) -> Any:
+    moved = _channels_behind(input, pad, mode)
+    if moved is not None:
+        with contextlib.suppress(ValueError):  # the call below tells it in the shapes that were given
+            return _core.pad_forward(input.transpose(_NHWC), moved, mode, value).transpose(_NCHW)
+    return _core.pad_forward(input, pad, mode, value)
 
 
 class Pad(Op):
@@ -15,14 +46,20 @@ class Pad(Op):
 
     @staticmethod
     def forward(ctx: Any, input: Any, pad: tuple[int, ...], mode: str, value: Any) -> Any:
-        output = _core.pad_forward(input, pad, mode, value)
+        output = _padded(input, pad, mode, value)
         if ctx.needs_input_grad[0]:
             ctx.geometry = tuple(input.shape), pad, mode
         return output
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
-        return _core.pad_backward(grad_output, *ctx.geometry), None, None, None
+        size, pad, mode = ctx.geometry
+        moved = _channels_behind(grad_output, pad, mode)
+        if moved is None:
+            return _core.pad_backward(grad_output, size, pad, mode), None, None, None
+        behind = tuple(size[axis] for axis in _NHWC)
+        grad = _core.pad_backward(grad_output.transpose(_NHWC), behind, moved, mode)
+        return grad.transpose(_NCHW), None, None, None
 
 
 def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
@@ -38,7 +75,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
         value: what mode 'constant' fills in; None is 0.
 
     Returns:
-        An array with each named axis longer by its two values.
+        An array with each named axis longer by its two values; of an image in channels_last, in that format,
+        but for mode 'circular'.
 
     Raises:
         ValueError: an odd number of values, more of them than the axes take, values that mode does not allow

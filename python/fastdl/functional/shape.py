@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from fastdl._alloc import empty, empty_like
-from fastdl._memory_format import MemoryFormat, contiguous_format, preserve_format, to_memory_format
+from fastdl._memory_format import (
+    MemoryFormat,
+    channels_last,
+    contiguous_format,
+    copy_in,
+    empty_in,
+    is_contiguous,
+    is_in,
+    preserve_format,
+    suggest_memory_format,
+)
 from fastdl.autograd import Op
 from fastdl.functional._operands import normalize_axes, normalize_axis, result_type, sum_to
 
@@ -158,7 +168,9 @@ class Cat(Op):
         ctx.axis = axis
         ctx.extents = [None if array.shape == (0,) else array.shape[axis] for array in arrays]
         ctx.dtypes = [array.dtype for array in arrays]
-        return np.concatenate(held or arrays, axis=axis, out=empty(shape, dtype), casting="same_kind")
+        last = all(suggest_memory_format(array) is channels_last for array in arrays)
+        out = empty_in(tuple(shape), dtype, channels_last if last else contiguous_format)
+        return np.concatenate(held or arrays, axis=axis, out=out, casting="same_kind")
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
@@ -228,8 +240,7 @@ class Clone(Op):
             out = empty_like(x)
             np.copyto(out, x)
             return out
-        out = to_memory_format(x, memory_format)
-        return out if out is not x else x.copy(order="K")
+        return copy_in(x, memory_format)
 
     @staticmethod
     def backward(ctx: Any, grad: np.ndarray) -> Any:
@@ -441,9 +452,24 @@ def clone(input: Any, *, memory_format: MemoryFormat = preserve_format) -> Any:
 
 
 def contiguous(input: Any, memory_format: MemoryFormat = contiguous_format) -> Any:
-    """`input` itself where it has the memory format, else a copy that has it."""
-    array = getattr(input, "data", input) if not isinstance(input, np.ndarray) else input
-    return input if to_memory_format(array, memory_format) is array else Clone.apply(input, memory_format)
+    """`input` itself where it is dense in the memory format, else a copy that is."""
+    if memory_format is preserve_format or is_contiguous(_array_of(input), memory_format):
+        return input
+    return Clone.apply(input, memory_format)
+
+
+def to_format(input: Any, memory_format: MemoryFormat) -> Any:
+    """`input` itself where its strides tell the memory format, else a copy whose strides do.
+
+    Strides of axes of extent 1 can fit two formats: `contiguous` takes them as they are, this does not.
+    """
+    if memory_format is preserve_format or is_in(_array_of(input), memory_format):
+        return input
+    return Clone.apply(input, memory_format)
+
+
+def _array_of(input: Any) -> np.ndarray:
+    return input if isinstance(input, np.ndarray) else input.data
 
 
 def cast(input: Any, dtype: Any) -> Any:
