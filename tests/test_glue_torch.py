@@ -185,6 +185,42 @@ def test_clamp_by_tensors(bounds):
         assert_close(found, expected, "same_formula_float64")
 
 
+NUMBERS = {
+    "compare": lambda x, n: [x == n, x != n, x < n, x >= n],
+    "add": lambda x, n: [x + n, n - x, x * n, x / n],
+    "divide": lambda x, n: [x // n, x % n, x.div(n, rounding_mode="trunc")],
+    "bits": lambda x, n: [x & n, x | n, x ^ n],
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("number", [-1, -3, 300, 2**20 + 5, 2**40 + 7, 2**63 - 1])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64"])
+def test_numbers_that_a_dtype_does_not_hold(dtype, number, name):
+    values = np.array([0, 1, 2, 100, 127, 3, 255, 44]).astype(dtype)
+    found = NUMBERS[name](fastdl.tensor(values), number)
+    expected = NUMBERS[name](torch.tensor(values), number)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert f"torch.{ours.dtype}" == str(theirs.dtype)
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_what_is_chosen_is_not_wrapped_as_in_torch():
+    for module, error in ((fastdl, ValueError), (torch, RuntimeError)):
+        x = module.tensor(np.array([0, 7, 255], "u1"))
+        for call in (
+            lambda x: x.clamp(max=300),
+            lambda x, where=module.where: where(x > 3, x, 300),
+            lambda x: x.masked_fill(x > 3, 300),
+        ):
+            with pytest.raises((error, OverflowError)):
+                call(x)
+    for call in (lambda x: x + 2**70, lambda x: x == -(2**64)):
+        for module in (fastdl, torch):
+            with pytest.raises(OverflowError):
+                call(module.tensor([1, 2]))
+
+
 def test_integers_meet_floating_numbers():
     for function in (
         lambda x: x.clamp(min=1.5),

@@ -49,14 +49,32 @@ def result_type(*operands: Any) -> Any:
 
 
 def operands(*values: Any) -> tuple[np.ndarray, ...]:
-    """Arrays of one dtype from arrays and Python numbers."""
+    """Arrays of one dtype from arrays and Python numbers, which wrap round in a dtype that they do not fit."""
     first = values[0]
     if type(first) is np.ndarray and all(
         type(other) is np.ndarray and other.dtype is first.dtype for other in values[1:]
     ):
         return values
     dtype = result_type(*values)
-    return tuple(np.asarray(value, dtype=dtype) for value in values)
+    try:
+        return tuple([np.asarray(value, dtype=dtype) for value in values])
+    except OverflowError:
+        return tuple(_wrapped(value, dtype) for value in values)
+
+
+def _wrapped(value: Any, dtype: np.dtype) -> np.ndarray:
+    if type(value) is int and dtype.kind in "iu" and -(2**63) <= value < 2**64:
+        value = np.asarray(value % 2**64, np.uint64).astype(dtype)
+    return np.asarray(value, dtype=dtype)
+
+
+def exact_operands(op: str, *values: Any) -> tuple[np.ndarray, ...]:
+    """As `operands`, but ValueError where a Python number does not fit: what is chosen keeps its value."""
+    arrays = operands(*values)
+    for value, array in zip(values, arrays, strict=True):
+        if type(value) is int and array.dtype.kind in "iu" and array != value:
+            raise ValueError(f"[{op}] expected numbers in the range of {array.dtype}, got {value}")
+    return arrays
 
 
 def to_float(array: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from fastdl.autograd import Op
 from fastdl.functional._operands import (
     check_arrays,
     check_divisor,
+    exact_operands,
     is_number,
     operands,
     silent,
@@ -73,6 +74,10 @@ class Div(Op):
     @silent
     def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(other)
+        if type(other) is int:  # the number itself, not what it is in an integer dtype
+            other = float(other)
+        elif type(input) is int:
+            input = float(input)
         x, y = operands(input, other)
         x, y = to_float(x), to_float(y)
         ctx.save(x if ctx.needs_input_grad[1] else None, y)
@@ -183,7 +188,7 @@ class Where(Op):
     @staticmethod
     def forward(ctx: Any, condition: Any, input: Any, other: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(other)
-        x, y = operands(input, other)
+        x, y = exact_operands("where", input, other)
         condition = np.asarray(condition)
         if condition.dtype != np.bool_:
             raise TypeError(f"[where] condition: expected bool, got {condition.dtype}")
@@ -270,7 +275,7 @@ class Clamp(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, low: Any, high: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(low), spec(high)
-        x, *bounds = operands(input, *(bound for bound in (low, high) if bound is not None))
+        x, *bounds = exact_operands("clamp", input, *(bound for bound in (low, high) if bound is not None))
         lower = None if low is None else bounds[0]
         upper = None if high is None else bounds[-1]
         ctx.save(x, lower, upper)
