@@ -1,5 +1,6 @@
 """Arrays of other libraries as operands: those whose memory the CPU can read, and those that are refused."""
 
+import fastdl
 import fastdl.functional as F
 import numpy as np
 import pytest
@@ -93,3 +94,87 @@ def test_tensors_of_torch():
         F.softmax(values.clone().requires_grad_(), 1)
     with pytest.raises(TypeError, match=r"\[softmax\] input: expected an array that NumPy can read"):
         F.softmax(values.bfloat16(), 1)
+
+
+class InterfaceArray:
+    """Speaks __array_interface__ alone."""
+
+    def __init__(self, array):
+        self.array, self.__array_interface__ = array, array.__array_interface__
+
+
+@pytest.mark.parametrize(
+    "wrapped", [InterfaceArray, lambda array: DLPackOf(array)], ids=["interface", "dlpack"]
+)
+def test_objects_without_a_shape(wrapped):
+    x, y = np.arange(6.0).reshape(2, 3), np.arange(12.0).reshape(3, 4)
+    np.testing.assert_array_equal(fastdl.mm(wrapped(x), wrapped(y)), x @ y)
+    np.testing.assert_array_equal(fastdl.bmm(wrapped(x[None]), wrapped(y[None]))[0], x @ y)
+    np.testing.assert_array_equal(fastdl.dot(wrapped(x[0]), wrapped(x[1])), x[0] @ x[1])
+    np.testing.assert_array_equal(fastdl.tensor(wrapped(x)).data, x)
+
+
+class DLPackOf(DLPackArray):
+    def __init__(self, array):
+        super().__init__()
+        self.array = array
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+
+@pytest.mark.parametrize("dtype", [">i8", ">i4", ">u2"])
+def test_byte_swapped_integers_are_refused(dtype):
+    index = np.array([0, 1]).astype(dtype)
+    x = np.ones((2, 3), np.float32)
+    for call in (
+        lambda: F.embedding(index, x),
+        lambda: F.cross_entropy(x, index),
+        lambda: F.nll_loss(x, index),
+    ):
+        with pytest.raises(TypeError, match=r"(input|target): expected native byte order, got byte-swapped"):
+            call()
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.masked_array(np.ones((2, 2), np.float32), mask=[[True, False], [False, False]])
+    for call in (
+        lambda: F.linear(masked, masked),
+        lambda: F.relu(masked),
+        lambda: F.relu_(masked),
+        lambda: fastdl.add(masked, masked),
+        lambda: fastdl.exp(masked),
+        lambda: fastdl.tensor(masked),
+        lambda: fastdl.as_tensor(masked),
+        lambda: fastdl.Tensor(masked),
+        lambda: F.embedding(np.ma.masked_array([0, 1]), VALUES),
+    ):
+        with pytest.raises(TypeError, match="expected an array without a mask, got MaskedArray"):
+            call()
+    np.testing.assert_array_equal(F.relu(VALUES.view(np.recarray)), VALUES)
+
+
+def test_elements_that_share_memory_are_not_changed_in_place():
+    memory = np.arange(-4.0, 5.0, dtype=np.float32)
+    view = np.lib.stride_tricks.as_strided
+    before = memory.copy()
+    for shared in (
+        view(memory, (3, 3), (4, 4)),
+        view(memory, (3,), (0,)),
+        view(memory, (2, 2), (8, 8)),
+        view(memory[8:], (3, 3), (-4, -8)),
+    ):
+        for call in (
+            lambda x: F.relu_(x),
+            lambda x: F.leaky_relu_(x),
+            lambda x: F.dropout(x, 0.5, inplace=True),
+            lambda x: F.sgd_step([x], [np.ones_like(x)], [], lr=0.1),
+        ):
+            with pytest.raises(ValueError, match="expected elements that share no memory to change in place"):
+                call(shared)
+    np.testing.assert_array_equal(memory, before)
+    apart = [memory.reshape(3, 3).T, memory[::-2], view(memory, (2, 3), (4, 8))[:, :2], memory[:0]]
+    for array in [*apart, view(memory, (3, 1), (8, 0))]:
+        F.relu_(array)
+    with pytest.raises(ValueError, match="more than 16 dimensions"):
+        F.relu_(view(memory, (1,) * 17, (0,) * 17))

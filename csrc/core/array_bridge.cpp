@@ -83,20 +83,66 @@ py::array from_dlpack(const char* op, const char* argument, py::handle object) {
   }
 }
 
+Shape shape_of(const py::array& array) {
+  Shape shape;
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) shape.push_back(array.shape(i));
+  return shape;
+}
+
+Shape strides_of(const py::array& array) {
+  Shape strides;
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) strides.push_back(array.strides(i));
+  return strides;
+}
+
+/// TypeError for numpy.ma's arrays, whose mask no op looks at.
+void check_unmasked(const char* op, const char* argument, py::handle array) {
+  const bool plain = Py_TYPE(array.ptr()) == py::detail::npy_api::get().PyArray_Type_;
+  if (!plain && py::hasattr(array, "mask") && py::hasattr(array, "fill_value"))
+    refuse(op, argument, "an array without a mask", type_name(array));
+}
+
+/// ValueError where elements may share memory, so that each would be changed more than once. An axis must
+/// step over all that the axes of smaller steps reach.
+void check_no_overlap(const char* op, const char* argument, const py::array& array) {
+  const Shape shape = shape_of(array), strides = strides_of(array);
+  std::array<std::pair<std::int64_t, std::int64_t>, Shape::max_dims> axes;  // step and number of steps
+  std::size_t count = 0;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 0) return;
+    if (shape[i] > 1) axes[count++] = {std::abs(strides[i]), shape[i] - 1};
+  }
+  std::sort(axes.begin(), axes.begin() + count);
+  std::int64_t reach = array.itemsize();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (axes[i].first < reach)
+      throw ValueError(concat("[", op, "] ", argument,
+                              ": expected elements that share no memory to change in place, got strides of ",
+                              strides, " bytes for shape ", shape));
+    reach += axes[i].first * axes[i].second;
+  }
+}
+
 py::array writeable_array(const char* op, const char* argument, py::handle object) {
   if (!py::isinstance<py::array>(object))
     refuse(op, argument, "a NumPy array to change in place", type_name(object));
   auto array = py::reinterpret_borrow<py::array>(object);
   if (!array.writeable())
     throw ValueError(concat("[", op, "] ", argument, ": expected a writeable array, got a read-only one"));
+  check_unmasked(op, argument, object);
+  check_no_overlap(op, argument, array);
   return array;
+}
+
+void check_byte_order(const char* op, const char* argument, const py::dtype& dtype) {
+  if (dtype.byteorder() == '>')
+    refuse(op, argument, "native byte order", "byte-swapped " + std::string(py::str(dtype)));
 }
 
 DType dtype_of(const char* op, const char* argument, const py::array& array,
                const char* expected = floating_dtypes) {
   const py::dtype dtype = array.dtype();
-  if (dtype.byteorder() == '>')
-    refuse(op, argument, "native byte order", "byte-swapped " + std::string(py::str(dtype)));
+  check_byte_order(op, argument, dtype);
   switch (dtype.num()) {
     case npy_float:
       return DType::float32;
@@ -115,24 +161,12 @@ DType dtype_of(const char* op, const char* argument, const py::array& array,
   refuse(op, argument, expected, std::string(py::str(dtype)));
 }
 
-Shape shape_of(const py::array& array) {
-  Shape shape;
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) shape.push_back(array.shape(i));
-  return shape;
-}
-
 bool aligned(const py::array& array) {
   return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
 }
 
 bool c_contiguous(const py::array& array) {
   return aligned(array) && (array.flags() & py::array::c_style) != 0;
-}
-
-Shape strides_of(const py::array& array) {
-  Shape strides;
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) strides.push_back(array.strides(i));
-  return strides;
 }
 
 /// The strides that make a block of `array`'s elements with the axes in the order that they have now.
@@ -204,7 +238,10 @@ StridedView in_c_order(ArrayView view) {
 }  // namespace
 
 py::array as_array(const char* op, const char* argument, py::handle object) {
-  if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
+  if (py::isinstance<py::array>(object)) {
+    check_unmasked(op, argument, object);
+    return py::reinterpret_borrow<py::array>(object);
+  }
   check_device(op, argument, object);
   if (py::hasattr(object, "__array_interface__")) return numpy("asarray")(object);
   if (py::hasattr(object, "__dlpack__")) return from_dlpack(op, argument, object);
@@ -268,8 +305,8 @@ ArrayView index_array(const char* op, const char* argument, py::handle object) {
   py::array array = as_array(op, argument, object);
   const char kind = array.dtype().kind();
   if (kind != 'i' && kind != 'u') refuse(op, argument, "integers", std::string(py::str(array.dtype())));
-  if (array.dtype().itemsize() != 8 || array.dtype().byteorder() == '>')
-    array = array.attr("astype")("int64");
+  check_byte_order(op, argument, array.dtype());
+  if (array.dtype().itemsize() != 8) array = array.attr("astype")("int64");
   return view_of(std::move(array), DType::int64);
 }
 

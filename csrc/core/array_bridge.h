@@ -66,7 +66,7 @@ class StridedView : public ArrayView {
 };
 
 /// The object itself, or the NumPy array that an object with __array_interface__ or CPU DLPack is a view of.
-/// TypeError for objects that are no arrays; ValueError for arrays on another device.
+/// TypeError for objects that are no arrays, and for masked ones; ValueError for arrays on another device.
 py::array as_array(const char* op, const char* argument, py::handle object);
 
 /// What most ops take, in the words of their errors.
@@ -90,7 +90,7 @@ DenseView dense_array(const char* op, const char* argument, py::handle object);
 /// An operand that must have the shape and dtype of `like`, and its order in memory: a copy where it has not.
 DenseView dense_array_like(const char* op, const char* argument, py::handle object, const DenseView& like);
 
-/// Integers of any width, as int64.
+/// Integers of any width, as int64. TypeError for byte-swapped ones.
 ArrayView index_array(const char* op, const char* argument, py::handle object);
 
 /// Integers as index_array, floating dtypes as input_array: targets that may be classes or probabilities.
@@ -116,7 +116,7 @@ py::array new_array_like(const DenseView& like);
 class ElementwiseResult {
  public:
   /// `view` is dense_array's of `operand`, and must outlive this. Over the operand: TypeError unless that is
-  /// a NumPy array, ValueError where it is read-only.
+  /// a NumPy array, ValueError where it is read-only or where its elements may share memory.
   ElementwiseResult(const char* op, const char* argument, py::handle operand, const DenseView& view,
                     bool in_place);
 

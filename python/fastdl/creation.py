@@ -13,6 +13,7 @@ from fastdl import random
 from fastdl._alloc import empty as _empty
 from fastdl._alloc import empty_like as _empty_like
 from fastdl._memory_format import MemoryFormat, contiguous_format, empty_in, preserve_format
+from fastdl.functional._operands import check_unmasked
 from fastdl.tensor import Tensor
 
 _FLOAT32 = np.dtype(np.float32)
@@ -28,7 +29,10 @@ def _to_array(data: Any, dtype: Any) -> np.ndarray:
     if isinstance(data, Tensor):
         data = data.data
     if isinstance(data, np.ndarray):
+        check_unmasked("tensor", "data", data)
         return data if dtype is None else data.astype(dtype, copy=False)
+    if hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
+        data = np.from_dlpack(data)
     if isinstance(data, list | tuple):
         data = [_unwrapped(item) for item in data]
     keep = isinstance(data, np.generic) or hasattr(data, "__array__")

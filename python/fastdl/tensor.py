@@ -15,6 +15,7 @@ from fastdl import _tape
 from fastdl._memory_format import MemoryFormat, contiguous_format, is_contiguous
 from fastdl._tensor_methods import TensorMethods
 from fastdl.autograd import backward, no_grad
+from fastdl.functional._operands import check_unmasked
 
 
 class Device:
@@ -81,6 +82,7 @@ class Tensor(TensorMethods):
     _viewed_at = -1  # for a view, when it was taken
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        check_unmasked("Tensor", "data", data)
         self.data = data if isinstance(data, Tensor) else np.asarray(data)
         if requires_grad:
             self.requires_grad_()
@@ -89,6 +91,7 @@ class Tensor(TensorMethods):
 
     def _set_data(self, data: Any) -> None:
         array = data._array if isinstance(data, Tensor) else data
+        check_unmasked("Tensor", "data", array)
         if not isinstance(array, np.ndarray):
             raise TypeError(f"[Tensor] data: expected an array or a Tensor, got {type(data).__name__}")
         if array.dtype.kind not in "fiubV":

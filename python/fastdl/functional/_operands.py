@@ -28,6 +28,7 @@ def result_type(*operands: Any) -> Any:
     ranked: list[tuple[int, int, Any]] = []
     for operand in operands:
         if isinstance(operand, np.ndarray | np.generic) and not isinstance(operand, float):
+            check_unmasked("result_type", "operand", operand)
             ranked.append((2 if operand.ndim else 1, _category(operand.dtype), operand.dtype))
         elif isinstance(operand, bool):
             ranked.append((0, 0, np.dtype(bool)))
@@ -79,8 +80,19 @@ def exact_operands(op: str, *values: Any) -> tuple[np.ndarray, ...]:
 
 def to_float(array: Any) -> np.ndarray:
     """`array`, or a float32 copy of an integer or boolean one."""
+    check_unmasked("to_float", "input", array)
     array = np.asarray(array)
-    return array if array.dtype.kind in "fV" else array.astype(FLOAT32)
+    if array.dtype.kind in "fV":
+        return array
+    if array.dtype.kind not in "biu":
+        raise TypeError(f"[to_float] input: expected numbers, got {array.dtype}")
+    return array.astype(FLOAT32)
+
+
+def check_unmasked(op: str, name: str, array: Any) -> None:
+    """TypeError for numpy.ma's arrays, whose mask no op looks at."""
+    if type(array) is not np.ndarray and hasattr(array, "mask") and hasattr(array, "fill_value"):
+        raise TypeError(f"[{op}] {name}: expected an array without a mask, got {type(array).__name__}")
 
 
 def is_number(value: Any) -> bool:

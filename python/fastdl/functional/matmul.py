@@ -95,18 +95,17 @@ def matmul_backward(
     )
 
 
-def _check_axes(
-    op: str, names: tuple[str, str], operands: tuple[Any, Any], expected: tuple[str, str]
-) -> None:
-    for name, value, axes in zip(names, operands, expected, strict=True):
-        shape = operand(op, name, value).shape
-        if len(shape) != axes.count(",") + 1:
-            raise ValueError(f"[{op}] {name}: expected {axes}, got {tuple(shape)}")
+def _with_axes(op: str, name: str, value: Any, axes: str) -> Any:
+    value = operand(op, name, value)
+    if len(value.shape) != axes.count(",") + 1:
+        raise ValueError(f"[{op}] {name}: expected {axes}, got {tuple(value.shape)}")
+    return value
 
 
 def bmm(input: Any, mat2: Any) -> Any:
     """The products of matrices (B, N, M) and (B, M, P), one by one."""
-    _check_axes("bmm", ("input", "mat2"), (input, mat2), ("(B, N, M)", "(B, M, P)"))
+    input = _with_axes("bmm", "input", input, "(B, N, M)")
+    mat2 = _with_axes("bmm", "mat2", mat2, "(B, M, P)")
     if input.shape[0] != mat2.shape[0]:
         raise ValueError(f"[bmm] mat2: expected {input.shape[0]} matrices, got {tuple(mat2.shape)}")
     return Matmul.apply(input, mat2)
@@ -114,11 +113,9 @@ def bmm(input: Any, mat2: Any) -> Any:
 
 def mm(input: Any, mat2: Any) -> Any:
     """The product of two matrices (N, M) and (M, P)."""
-    _check_axes("mm", ("input", "mat2"), (input, mat2), ("(N, M)", "(M, P)"))
-    return Matmul.apply(input, mat2)
+    return Matmul.apply(_with_axes("mm", "input", input, "(N, M)"), _with_axes("mm", "mat2", mat2, "(M, P)"))
 
 
 def dot(input: Any, tensor: Any) -> Any:
     """The inner product of two vectors (M)."""
-    _check_axes("dot", ("input", "tensor"), (input, tensor), ("(M)", "(M)"))
-    return Matmul.apply(input, tensor)
+    return Matmul.apply(_with_axes("dot", "input", input, "(M)"), _with_axes("dot", "tensor", tensor, "(M)"))
