@@ -470,3 +470,17 @@ def test_freed_without_the_garbage_collector():
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda nn: nn.Conv2d(4, 4, 3, padding="valid"),
+        lambda nn: nn.Conv2d(4, 4, 3, padding="same", groups=2),
+        lambda nn: nn.Conv2d(4, 4, (3, 5), 2, (1, 2), 2, 1, False, "reflect"),
+        lambda nn: nn.ConvTranspose2d(4, 4, 3, 2, 1, 1),
+    ],
+)
+def test_repr_as_in_torch(make):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    assert repr(make(nn)) == repr(make(torch.nn))
