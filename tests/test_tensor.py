@@ -121,6 +121,13 @@ def test_dlpack_both_ways():
     assert y.tolist() == [0.0, 1.0, 2.0]
 
 
+def test_dlpack_refuses_negative_strides():
+    x = fastdl.arange(4)[::-1]
+    with pytest.raises(BufferError, match=r"negative strides, use tensor.clone\(\)"):
+        x.__dlpack__()
+    assert np.from_dlpack(x.clone()).tolist() == [3, 2, 1, 0]
+
+
 def test_mixed_operands_give_tensors():
     x = fastdl.ones(2)
     array = np.full(2, 2.0, np.float32)

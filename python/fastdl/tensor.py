@@ -379,6 +379,8 @@ class Tensor(TensorMethods):
     def __dlpack__(self, **options: Any) -> Any:
         if self._requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if any(step < 0 for step in self.data.strides):  # PyTorch ends the process on them
+            raise BufferError("Can't export tensors with negative strides, use tensor.clone()")
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
