@@ -1,6 +1,7 @@
 """safetensors files and checkpoints: round trips, errors with names, and the old file after a crash."""
 
 import copy
+import json
 import os
 import signal
 import stat
@@ -89,6 +90,44 @@ def test_bfloat16(tmp_path):
     io.save_file({"b": np.array([1.5, -2], ml_dtypes.bfloat16)}, tmp_path / "b")
     loaded = io.load_file(tmp_path / "b")["b"]
     assert loaded.dtype == ml_dtypes.bfloat16 and loaded.tolist() == [1.5, -2]
+
+
+def written(path, dtype):
+    """A file of one tensor of two zeros, by hand."""
+    size = 4 if dtype == "BF16" else 2
+    header = json.dumps({"net.w": {"dtype": dtype, "shape": [2], "data_offsets": [0, size]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2"])
+def test_dtypes_that_numpy_lacks(tmp_path, dtype):
+    with pytest.raises(ValueError, match=rf"\[load_file\] tensors\['net.w'\]: expected .*, got {dtype}"):
+        io.load_file(written(tmp_path / "f", dtype))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_bfloat16_in_a_new_process(tmp_path, installed):
+    if installed:
+        pytest.importorskip("ml_dtypes")
+    program = (
+        "import sys\n"
+        + ("" if installed else "sys.modules['ml_dtypes'] = None\n")
+        + "import fastdl\n"
+        + "try:\n    print(fastdl.io.load_file(sys.argv[1])['net.w'].dtype)\n"
+        + "except ValueError as error:\n    print(error)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, written(tmp_path / "b", "BF16")], capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr
+    if installed:
+        assert told.stdout.strip() == "bfloat16"
+    else:
+        assert (
+            "tensors['net.w']: expected a dtype that NumPy has, got BF16; `pip install fastdl[bf16]`"
+            in told.stdout
+        )
 
 
 def test_tensors_that_share_memory(tmp_path):

@@ -75,7 +75,10 @@ def _storable(key: str, value: Any) -> NDArray[Any]:
 
 
 def load_file(path: PathLike) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file by name. `ValueError` when it is damaged or not one."""
+    """The arrays of a safetensors file by name.
+
+    `ValueError` when it is damaged or not one, and for a dtype that NumPy lacks: bfloat16 without ml_dtypes, float8.
+    """
     return read(path)[0]
 
 
@@ -96,9 +99,25 @@ def read(path: PathLike) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 
     try:
         with safe_open(os.fspath(path), framework="np") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            return {key: _tensor(file, key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except SafetensorError as error:
         raise _damaged(path, error) from error
+
+
+def _tensor(file: Any, key: str) -> NDArray[Any]:
+    stored = file.get_slice(key).get_dtype()
+    hint = ""
+    if stored == "BF16":
+        try:
+            import ml_dtypes  # noqa: F401  # whose import makes it known to NumPy
+        except ImportError:
+            hint = "; `pip install fastdl[bf16]` adds it"
+    try:
+        return file.get_tensor(key)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(
+            f"[load_file] tensors[{key!r}]: expected a dtype that NumPy has, got {stored}{hint}"
+        ) from error
 
 
 def _damaged(path: PathLike, error: Exception) -> ValueError:
