@@ -138,6 +138,8 @@ X = fastdl.ones(2, 3)
         ),
         (ValueError, "randn. device: expected cpu", lambda: fastdl.randn(2, device="cuda")),
         (TypeError, "round. input: expected a floating", lambda: fastdl.round(fastdl.ones(2) > 0)),
+        (TypeError, "manual_seed. seed: expected an integer, got 1.5", lambda: fastdl.manual_seed(1.5)),
+        (TypeError, "manual_seed. seed: expected an integer", lambda: fastdl.Generator().manual_seed("1")),
         (TypeError, "empty. size: expected integers, got 1.5", lambda: fastdl.zeros(1.5)),
         (TypeError, "empty. size: expected integers, got None", lambda: fastdl.zeros(None)),
         (TypeError, "empty. size: expected integers, got .2, None.", lambda: fastdl.empty((2, None))),

@@ -295,3 +295,13 @@ def test_the_gradient_of_nan_goes_to_the_nan(name):
         getattr(x, name)().backward()
         grads.append(x.grad.tolist())
     assert grads[0] == grads[1] == [0, 0.5, 0, 0.5]
+
+
+def test_floor_division_refuses_backward_as_in_torch():
+    for module in (fastdl, torch):
+        x = module.tensor([3.0, 4.0], requires_grad=True)
+        y = x // 2
+        assert y.requires_grad and y.detach().tolist() == [1, 2]
+        with pytest.raises(RuntimeError, match=r"derivative for .*floor_divide is not implemented"):
+            y.sum().backward()
+        assert not (module.tensor([3, 4]) // 2).requires_grad

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -22,10 +23,14 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Starts again from `seed`, an integer from -2**63 to 2**64 - 1."""
+        try:
+            seed = operator.index(seed)
+        except TypeError:
+            raise TypeError(f"[manual_seed] seed: expected an integer, got {seed!r}") from None
         if not -(1 << 63) <= seed <= _MASK:
             raise ValueError(f"[manual_seed] seed: expected an integer in [-2**63, 2**64), got {seed}")
         with self._lock:
-            self._seed, self._offset = int(seed) & _MASK, 0
+            self._seed, self._offset = seed & _MASK, 0
         return self
 
     def initial_seed(self) -> int:

@@ -387,9 +387,13 @@ class FloorDivide(Op):
     def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
         x, y = operands(input, other)
         check_divisor("floor_divide", y)
-        out = into(np.floor_divide, x, y)
-        ctx.mark_non_differentiable(out)
-        return out
+        return into(np.floor_divide, x, y)
+
+    @staticmethod
+    def backward(ctx: Any, grad: np.ndarray) -> Any:
+        raise RuntimeError(
+            "derivative for floor_divide is not implemented; div(..., rounding_mode='floor') has one, of zero"
+        )
 
 
 class RoundedDiv(Op):
@@ -415,7 +419,7 @@ class RoundedDiv(Op):
 
 
 def floor_divide(input: Any, other: Any) -> Any:
-    """The quotient rounded down; it has no gradient."""
+    """The quotient rounded down. It has no derivative: backward raises RuntimeError, as in PyTorch."""
     return FloorDivide.apply(input, other)
 
 
