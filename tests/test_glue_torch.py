@@ -305,3 +305,50 @@ def test_floor_division_refuses_backward_as_in_torch():
         with pytest.raises(RuntimeError, match=r"derivative for .*floor_divide is not implemented"):
             y.sum().backward()
         assert not (module.tensor([3, 4]) // 2).requires_grad
+
+
+SPELLINGS = {
+    "dtypes": lambda m: [m.zeros(2, dtype=d) for d in (m.float, m.double, m.int, m.long, m.bool)],
+    "device": lambda m: m.zeros(2, device=m.device("cpu")),
+    "ravel": lambda m: [m.ravel(m.ones(2, 3).t()), m.ones(()).ravel()],
+    "where": lambda m: list(m.where(m.tensor([[0, 2], [3, 0]]))),
+    "new": lambda m: [
+        t.new_zeros(2, 3, dtype=m.float32) + t.new_ones((2, 3))
+        for t in (m.tensor([1], dtype=m.int64), m.ones(2, dtype=m.float64))
+    ],
+    "new_full": lambda m: m.ones(1, dtype=m.float64).new_full((2,), 3),
+    "new_tensor": lambda m: m.ones(1, dtype=m.float64).new_tensor([1, 2]),
+    "new_empty": lambda m: m.ones(1, dtype=m.int32).new_empty(0, 3),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_spellings(name):
+    ours, theirs = SPELLINGS[name](fastdl), SPELLINGS[name](torch)
+    ours, theirs = (value if isinstance(value, list) else [value] for value in (ours, theirs))
+    for found, expected in zip(ours, theirs, strict=True):
+        assert str(expected.dtype) == f"torch.{found.dtype}"
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_backward_with_inputs_and_modes_as_in_torch():
+    for module in (fastdl, torch):
+        x, y = module.ones(2, requires_grad=True), module.ones(2, requires_grad=True)
+        (x * y).sum().backward(inputs=[x])
+        assert x.grad.tolist() == [1, 1] and y.grad is None
+
+        @module.no_grad
+        def doubled(t):
+            return t * 2
+
+        @module.enable_grad
+        def tripled(t):
+            return t * 3
+
+        assert not doubled(x).requires_grad and doubled.__name__ == "doubled"
+        with module.no_grad():
+            assert tripled(x).requires_grad
+        with module.autograd.set_detect_anomaly(True), pytest.raises(RuntimeError, match="nan values"):
+            (module.zeros(1, requires_grad=True) * float("nan")).sqrt().sum().backward()
+        with module.autograd.set_detect_anomaly(False):
+            (module.zeros(1, requires_grad=True) * float("nan")).sqrt().sum().backward()

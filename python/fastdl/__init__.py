@@ -122,6 +122,7 @@ from fastdl.functional.shape import (
     movedim,
     narrow,
     permute,
+    ravel,
     reshape,
     select,
     split,
@@ -158,6 +159,7 @@ from fastdl.functional.unary import (
     trunc,
 )
 from fastdl.random import Generator, get_rng_state, initial_seed, manual_seed, set_rng_state
+from fastdl.tensor import Device as device
 from fastdl.tensor import Tensor
 
 __version__ = "0.1.0"
@@ -171,6 +173,7 @@ int32 = _np.dtype(_np.int32)
 int64 = _np.dtype(_np.int64)
 uint8 = _np.dtype(_np.uint8)
 bool = _np.dtype(_np.bool_)
+float, double, int, long = float32, float64, int32, int64
 
 __all__ = [
     "Generator",
@@ -207,8 +210,10 @@ __all__ = [
     "cos",
     "cumsum",
     "data",
+    "device",
     "div",
     "dot",
+    "double",
     "einsum",
     "empty",
     "empty_cache",
@@ -221,6 +226,7 @@ __all__ = [
     "eye",
     "flatten",
     "flip",
+    "float",
     "float16",
     "float32",
     "float64",
@@ -240,6 +246,7 @@ __all__ = [
     "index_select",
     "inference_mode",
     "initial_seed",
+    "int",
     "int8",
     "int16",
     "int32",
@@ -260,6 +267,7 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logsumexp",
+    "long",
     "lstm",
     "lstm_cell",
     "lt",
@@ -299,6 +307,7 @@ __all__ = [
     "randn_like",
     "random",
     "randperm",
+    "ravel",
     "reciprocal",
     "relu",
     "remainder",

@@ -188,6 +188,48 @@ class TensorMethods:
 
         return creation.allclose(self, other, rtol, atol, equal_nan)
 
+    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Any:
+        """An uninitialised Tensor of this one's dtype."""
+        from fastdl import creation
+
+        return creation.empty(
+            *size, dtype=dtype or self.data.dtype, device=device, requires_grad=requires_grad
+        )
+
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Any:
+        """A Tensor of zeros, of this one's dtype."""
+        from fastdl import creation
+
+        return creation.zeros(
+            *size, dtype=dtype or self.data.dtype, device=device, requires_grad=requires_grad
+        )
+
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Any:
+        """A Tensor of ones, of this one's dtype."""
+        from fastdl import creation
+
+        return creation.ones(
+            *size, dtype=dtype or self.data.dtype, device=device, requires_grad=requires_grad
+        )
+
+    def new_full(
+        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Any:
+        """A Tensor of one value, of this one's dtype."""
+        from fastdl import creation
+
+        dtype = dtype or self.data.dtype
+        return creation.full(size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    def new_tensor(
+        self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Any:
+        """A Tensor with a copy of `data`, of this one's dtype."""
+        from fastdl import creation
+
+        dtype = dtype or self.data.dtype
+        return creation.tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
+
     def uniform_(self, low: float = 0.0, high: float = 1.0, generator: Any = None) -> Any:
         """Fills with numbers drawn evenly from [low, high)."""
         from fastdl import random
@@ -248,6 +290,7 @@ class TensorMethods:
     view = shape.view
     view_as = shape.view_as
     flatten = shape.flatten
+    ravel = shape.ravel
     unflatten = shape.unflatten
     permute = shape.permute
     transpose = swapaxes = shape.transpose

@@ -25,6 +25,8 @@ __all__ = [
     "inference_mode",
     "is_grad_enabled",
     "no_grad",
+    "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
 
@@ -59,14 +61,21 @@ class _GradMode:
         return decorated
 
 
-class no_grad(_GradMode):
+class _Switch(_GradMode):
+    """A mode that decorates with or without parentheses."""
+
+    def __new__(cls, function: Callable | None = None) -> Any:
+        return object.__new__(cls) if function is None else cls()(function)
+
+
+class no_grad(_Switch):
     """Records nothing inside the block or the decorated function."""
 
     def __init__(self) -> None:
         super().__init__(False)
 
 
-class enable_grad(_GradMode):
+class enable_grad(_Switch):
     """Records again inside a `no_grad` block."""
 
     def __init__(self) -> None:
@@ -109,6 +118,17 @@ class detect_anomaly:
 
     def __exit__(self, *exc_info: object) -> None:
         anomaly.enabled, anomaly.check_nan = self._previous
+
+
+class set_detect_anomaly(detect_anomaly):
+    """`detect_anomaly` at once, or an end of it; as a context manager, until the end of the block."""
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self._previous = (anomaly.enabled, anomaly.check_nan)
+        self._settings = anomaly.enabled, anomaly.check_nan = bool(mode), check_nan
+
+    def __enter__(self) -> None:
+        pass
 
 
 def _as_sequence(value: Any) -> Sequence[Any]:
@@ -325,6 +345,11 @@ def _checked(function: type[Function], results: list[Any], targets: Sequence[Any
             )
         arrays.append(result.data.astype(dtype, copy=False))
     return arrays
+
+
+def once_differentiable(function: Callable) -> Callable:
+    """`function` itself, a backward of a `Function`: here none is differentiated again."""
+    return function
 
 
 class Function:

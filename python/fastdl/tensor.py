@@ -213,10 +213,14 @@ class Tensor(TensorMethods):
         self._grad = None
 
     def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
     ) -> None:
-        """Adds this Tensor's gradients to the `.grad` of the leaves it was computed from."""
-        backward(self, gradient, retain_graph, create_graph)
+        """Adds this Tensor's gradients to the `.grad` of the leaves it was computed from, or of `inputs` alone."""
+        backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same memory, off the tape."""

@@ -364,8 +364,12 @@ def minimum(input: Any, other: Any) -> Any:
     return Minimum.apply(input, other)
 
 
-def where(condition: Any, input: Any, other: Any) -> Any:
-    """`input` where `condition` (bool) holds, else `other`."""
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """`input` where `condition` (bool) holds, else `other`; of `condition` alone, ``nonzero(as_tuple=True)``."""
+    if input is None and other is None:
+        from fastdl.functional.indexing import nonzero
+
+        return nonzero(condition, as_tuple=True)
     return Where.apply(condition, input, other)
 
 

@@ -295,6 +295,11 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return reshape(input, (*shape[:first], joined, *shape[last + 1 :]))
 
 
+def ravel(input: Any) -> Any:
+    """`input` with all axes joined into one."""
+    return reshape(input, -1)
+
+
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     """`input` with one axis split into several; one of `sizes` may be -1."""
     axis = normalize_axis("unflatten", dim, len(input.shape))
@@ -479,6 +484,6 @@ def cast(input: Any, dtype: Any) -> Any:
 
 __all__ = [
     "broadcast_to", "cast", "cat", "chunk", "clone", "contiguous", "expand", "expand_as", "flatten",
-    "movedim", "narrow", "permute", "reshape", "reshape_as", "select", "split", "squeeze", "stack",
+    "movedim", "narrow", "permute", "ravel", "reshape", "reshape_as", "select", "split", "squeeze", "stack",
     "t", "transpose", "unbind", "unflatten", "unsqueeze", "view", "view_as",
 ]  # fmt: skip
