@@ -131,3 +131,11 @@ def test_as_torch(order):
     np.testing.assert_allclose(ours.item(), total.item(), **tolerances.TOTAL_NORM[np.float32])
     for after, other in zip(gradients(params), theirs, strict=True):
         np.testing.assert_allclose(after, other.grad.numpy(), **tolerances.CLIPPED)
+
+
+def test_foreach_changes_nothing():
+    parameter = fastdl.ones(4, requires_grad=True)
+    parameter.sum().backward()
+    assert nn.utils.clip_grad_norm_([parameter], 1.0, foreach=True).item() == 2
+    nn.utils.clip_grad_value_([parameter], 0.25, foreach=False)
+    assert parameter.grad.tolist() == [0.25] * 4

@@ -243,3 +243,12 @@ def test_collated_numbers_of_several_kinds():
 
 def test_an_empty_batch_sampler_gives_no_batches():
     assert list(DataLoader(TensorDataset(np.arange(3)), batch_sampler=[])) == []
+
+
+def test_workers_and_pinned_memory_are_refused():
+    dataset = list(range(4))
+    assert len(list(DataLoader(dataset, 2, num_workers=0, pin_memory=False))) == 2
+    with pytest.raises(ValueError, match="num_workers: expected 0"):
+        DataLoader(dataset, num_workers=2)
+    with pytest.raises(ValueError, match="pin_memory: expected False"):
+        DataLoader(dataset, pin_memory=True)

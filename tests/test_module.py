@@ -484,3 +484,25 @@ def test_freed_without_the_garbage_collector():
 def test_repr_as_in_torch(make):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     assert repr(make(nn)) == repr(make(torch.nn))
+
+
+def test_torch_loads_a_state_dict_by_dlpack():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    ours = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3))
+    theirs = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.BatchNorm2d(3))
+    theirs.load_state_dict({name: torch.from_dlpack(value) for name, value in ours.state_dict().items()})
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), ours.state_dict()[name].data)
+
+
+def test_load_state_dict_assigns():
+    net = Net().cpu()
+    net.first.scale.requires_grad_(False)
+    state = {name: np.asarray(value.data.astype(value.dtype)) for name, value in net.state_dict().items()}
+    state["first.scale"] = state["first.scale"].astype(np.float64)
+    net.load_state_dict(state, assign=True)
+    for name, value in net.state_dict().items():
+        assert value.data is state[name] and value.dtype == state[name].dtype
+    assert isinstance(net.first.scale, nn.Parameter) and not net.first.scale.requires_grad
+    with pytest.raises(RuntimeError, match=r"size mismatch for first\.scale"):
+        net.load_state_dict({**state, "first.scale": np.zeros((9, 9))}, assign=True)

@@ -5,7 +5,7 @@ import copy
 import fastdl
 import numpy as np
 import pytest
-from fastdl import nn
+from fastdl import nn, optim
 from fastdl.optim import Optimizer
 
 
@@ -215,3 +215,33 @@ def test_no_step():
 def test_repr():
     optimizer = Descent(make_params(1), lr=0.1)
     assert repr(optimizer) == "Descent (\nParameter Group 0\n    lr: 0.1\n    weight_decay: 0.0\n)"
+
+
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
+def test_keywords_of_torch(name):
+    make = getattr(optim, name)
+    weight = fastdl.ones(2, requires_grad=True)
+    for keywords in ({"foreach": True}, {"foreach": None, "differentiable": False}):
+        make([weight], lr=0.1, **keywords)
+    with pytest.raises(ValueError, match=rf"\[{name}\] differentiable: expected False"):
+        make([weight], lr=0.1, differentiable=True)
+    if name != "RMSprop":
+        make([weight], lr=0.1, fused=True)
+    if name != "SGD":
+        make([weight], lr=0.1, capturable=True)
+
+
+def test_named_parameters():
+    layer = nn.Linear(2, 3)
+    optimizer = optim.Adam(layer.named_parameters())
+    (group,) = optimizer.param_groups
+    assert group["params"] == list(layer.parameters()) and group["param_names"] == ["weight", "bias"]
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+    layer(fastdl.ones(1, 2)).sum().backward()
+    optimizer.step()
+    other = optim.Adam(layer.parameters())
+    other.load_state_dict(optimizer.state_dict())
+    with pytest.raises(ValueError, match="expected a name for every parameter or for none"):
+        optim.SGD([layer.weight, ("bias", layer.bias)])
+    with pytest.raises(ValueError, match="expected groups with names or groups without"):
+        optimizer.add_param_group({"params": [fastdl.ones(1, requires_grad=True)]})

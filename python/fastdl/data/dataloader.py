@@ -53,7 +53,8 @@ class DataLoader:
     `shuffle` draws a new order for every epoch, from `generator`, or one seeded with `seed`, or the
     one that `fastdl.manual_seed` seeds. `sampler` gives the order in place of `shuffle`,
     `batch_sampler` whole batches of indices. `collate_fn` makes a batch of a list of samples
-    (`default_collate`); without it, a dataset of arrays is batched by one index per array.
+    (`default_collate`); without it, a dataset of arrays is batched by one index per array. Batches are made in the
+    process that asks for them: num_workers and pin_memory, here for PyTorch's signature, take 0 and False alone.
     """
 
     def __init__(
@@ -63,12 +64,20 @@ class DataLoader:
         shuffle: bool | None = None,
         sampler: Iterable[int] | None = None,
         batch_sampler: Iterable[Any] | None = None,
-        *,
+        num_workers: int = 0,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False,
         drop_last: bool = False,
+        *,
         generator: Generator | None = None,
         seed: int | None = None,
     ) -> None:
+        if num_workers != 0:
+            raise ValueError(
+                f"[DataLoader] num_workers: expected 0, as batches are made in this process, got {num_workers}"
+            )
+        if pin_memory:
+            raise ValueError("[DataLoader] pin_memory: expected False, as arrays stay on the CPU, got True")
         if shuffle and sampler is not None:
             raise ValueError("[DataLoader] sampler: expected None with shuffle=True")
         if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):

@@ -331,6 +331,9 @@ class Module:
 
         return self._apply(convert)
 
+    def cpu(self: M) -> M:
+        return self.to("cpu")
+
     def float(self: M) -> M:
         return self.to(dtype=np.float32)
 
@@ -342,7 +345,8 @@ class Module:
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
         """Parameters and persistent buffers by dotted name, in order of registration.
 
-        The values share memory with the module; they are detached unless `keep_vars`.
+        The values share memory with the module; they are detached unless `keep_vars`. PyTorch's modules load
+        ``{name: torch.from_dlpack(value) for name, value in model.state_dict().items()}``.
         """
         state: dict[str, Tensor] = {}
         for name, param in self._parameters.items():
@@ -356,18 +360,33 @@ class Module:
                 state.update(module.state_dict(prefix=f"{prefix}{name}.", keep_vars=keep_vars))
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Copy values into the parameters and buffers of the same names.
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy values into the parameters and buffers of the same names, or with `assign` put them in their place.
 
         Values may be Tensors, arrays, or tensors of another library that speak `__array__`; they are
         converted to the dtype of the member that they go into. `RuntimeError` names every problem at once
         (missing and unexpected keys with `strict`, wrong shapes and types always), and then nothing has
-        been changed.
+        been changed. What is assigned keeps its memory and dtype; an optimiser does not know of it.
         """
-        plan = LoadPlan(self.state_dict(keep_vars=True), state_dict)
+        plan = LoadPlan(self.state_dict(keep_vars=True), state_dict, any_dtype=assign)
         plan.check(type(self).__name__, strict)
-        plan.copy()
+        if assign:
+            for key, value in plan.values().items():
+                self._assign(key, value)
+        else:
+            plan.copy()
         return IncompatibleKeys(plan.missing, plan.unexpected)
+
+    def _assign(self, key: str, value: np.ndarray) -> None:
+        path, _, name = key.rpartition(".")
+        module = self.get_submodule(path)
+        held = module._parameters.get(name)
+        if held is None:
+            module._buffers[name] = Tensor(value)
+        else:
+            module._parameters[name] = Parameter(value, requires_grad=held.requires_grad)
 
     # Hooks ---
 

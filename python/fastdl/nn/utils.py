@@ -73,10 +73,12 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scale the gradients in place so that their total norm is at most `max_norm` (Pascanu et al. 2013).
 
-    Returns the total norm before clipping. `norm_type` may be `math.inf`.
+    Returns the total norm before clipping. `norm_type` may be `math.inf`. `foreach` chooses among PyTorch's
+    implementations, and changes nothing here.
     """
     parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     total_norm = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
@@ -84,8 +86,10 @@ def clip_grad_norm_(
     return total_norm
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Clip every element of the gradients in place to [-clip_value, clip_value]."""
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
+    """Clip every element of the gradients in place to [-clip_value, clip_value]; `foreach` changes nothing."""
     clip_value = float(clip_value)
     for grad in _gradients(parameters):
         np.clip(grad.data, -clip_value, clip_value, out=grad.data)

@@ -12,6 +12,7 @@ from fastdl.optim.optimizer import (
     arrays_of,
     check_below_one,
     check_non_negative,
+    refuse_differentiable,
 )
 
 
@@ -19,6 +20,9 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba 2015); `weight_decay` is an L2 term of the loss, or with
     `decoupled_weight_decay` that of AdamW. `amsgrad` divides by the greatest second moment so far
     (Reddi et al. 2018).
+
+    foreach, fused and capturable choose among PyTorch's implementations: here there is one, which is fused, and they
+    change nothing. differentiable is refused, for steps are not recorded.
     """
 
     def __init__(
@@ -30,9 +34,14 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
+        refuse_differentiable(type(self).__name__, differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -78,7 +87,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019); see `Adam`."""
 
     def __init__(
         self,
@@ -90,7 +99,19 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            differentiable=differentiable,
+            decoupled_weight_decay=True,
         )

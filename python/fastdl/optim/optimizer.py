@@ -103,7 +103,10 @@ class Optimizer:
                         zero_(param.grad.detach_())
 
     def add_param_group(self, param_group: ParamGroup) -> None:
-        """Add a dict with "params" and the hyper-parameters that differ from the defaults."""
+        """Add a dict with "params" and the hyper-parameters that differ from the defaults.
+
+        "params" may hold pairs of a name and a Tensor, as `Module.named_parameters` gives them.
+        """
         name = type(self).__name__
         if not isinstance(param_group, dict):
             raise TypeError(f"[{name}] param_group: expected a dict, got {type(param_group).__name__}")
@@ -112,7 +115,7 @@ class Optimizer:
             raise TypeError(
                 f"[{name}] params: expected an ordered collection, got a set, whose order changes"
             )
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params, names = _unnamed(name, [params] if isinstance(params, Tensor) else list(params))
         for param in params:
             if not isinstance(param, Tensor):
                 raise TypeError(f"[{name}] params: expected Tensors, got {type(param).__name__}")
@@ -123,6 +126,10 @@ class Optimizer:
         if len(identities) != len(params) or known & identities:
             raise ValueError("some parameters appear in more than one parameter group, or twice in one")
         group = {**copy.deepcopy(self.defaults), **param_group, "params": params}
+        if names:
+            group["param_names"] = names
+        if any(("param_names" in other) != bool(names) for other in self.param_groups):
+            raise ValueError(f"[{name}] params: expected groups with names or groups without, got both")
         self._check_group(group)
         self.param_groups.append(group)
 
@@ -161,7 +168,8 @@ class Optimizer:
                 )
             by_index.update(zip(saved["params"], group["params"], strict=True))
             settings = copy.deepcopy({key: value for key, value in saved.items() if key != "params"})
-            groups.append({**self.defaults, **settings, "params": group["params"]})
+            names = {"param_names": group["param_names"]} if "param_names" in group else {}
+            groups.append({**self.defaults, **names, **settings, "params": group["params"]})
             self._check_group(groups[-1])
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for index, values in state_dict["state"].items():
@@ -178,6 +186,16 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
+
+
+def _unnamed(optimizer: str, params: list[Any]) -> tuple[list[Any], list[str]]:
+    """The parameters, and their names where all are pairs of both."""
+    named = [isinstance(param, tuple) and len(param) == 2 and isinstance(param[0], str) for param in params]
+    if not any(named):
+        return params, []
+    if not all(named):
+        raise ValueError(f"[{optimizer}] params: expected a name for every parameter or for none")
+    return [param for _, param in params], [name for name, _ in params]
 
 
 def _restored(key: str, value: Any, param: Tensor) -> Any:
@@ -202,6 +220,14 @@ def zeros_like(param: Tensor) -> Tensor:
 def arrays_of(states: list[dict[str, Any]], name: str) -> list[Any]:
     """The array called `name` of every state."""
     return [state[name].data for state in states]
+
+
+def refuse_differentiable(optimizer: str, differentiable: bool) -> None:
+    """`ValueError` for a step that is to be recorded."""
+    if differentiable:
+        raise ValueError(
+            f"[{optimizer}] differentiable: expected False, for steps are not recorded, got True"
+        )
 
 
 def check_finite(name: str, value: Any) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastdl import functional as F
-from fastdl.optim.optimizer import Optimizer, ParamGroup, arrays_of, check_non_negative
+from fastdl.optim.optimizer import Optimizer, ParamGroup, arrays_of, check_non_negative, refuse_differentiable
 
 
 class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton 2012); `centered` divides by an estimate of the standard deviation
     (Graves 2013).
+
+    foreach, fused and capturable choose among PyTorch's implementations: here there is one, which is fused, and they
+    change nothing. differentiable is refused, for steps are not recorded.
     """
 
     def __init__(
@@ -23,9 +26,12 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
-        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
+        refuse_differentiable("RMSprop", differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,

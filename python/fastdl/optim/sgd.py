@@ -6,11 +6,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastdl import functional as F
-from fastdl.optim.optimizer import Optimizer, ParamGroup, arrays_of, check_finite, check_non_negative
+from fastdl.optim.optimizer import (
+    Optimizer,
+    ParamGroup,
+    arrays_of,
+    check_finite,
+    check_non_negative,
+    refuse_differentiable,
+)
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum, also Nesterov's (Sutskever et al. 2013)."""
+    """Gradient descent with momentum, also Nesterov's (Sutskever et al. 2013).
+
+    foreach, fused and capturable choose among PyTorch's implementations: here there is one, which is fused, and they
+    change nothing. differentiable is refused, for steps are not recorded.
+    """
 
     def __init__(
         self,
@@ -22,7 +33,11 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
+        refuse_differentiable("SGD", differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,
