@@ -6,7 +6,7 @@ import threading
 import fastdl
 import numpy as np
 import pytest
-from fastdl.functional import conv2d
+from fastdl.functional import conv2d, lstm
 
 from tests.processes import linux, output_of
 
@@ -37,6 +37,36 @@ def operands(seed=0):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((8, 8, 24, 24)).astype(np.float32)
     return x, rng.standard_normal((16, 8, 3, 3)).astype(np.float32)
+
+
+def sequence(seed=0):
+    rng = np.random.default_rng(seed)
+    shapes = [(60, 3, 40), (4 * 96, 40), (4 * 96, 96)]
+    return [rng.standard_normal(shape).astype(np.float32) / 8 for shape in shapes]
+
+
+def run_sequence(x, *weights):
+    return lstm(x, None, weights, False, 1, 0.0, False, False, False)[0]
+
+
+def test_steps_of_threads_at_the_same_time():
+    """Only one of them has the pool; more threads than CPUs; members that come late."""
+    fastdl.set_num_threads(5)
+    inputs = [sequence(seed) for seed in range(4)]
+    expected = [run_sequence(*arrays) for arrays in inputs]
+    failures = []
+
+    def repeat(arrays, want):
+        for _ in range(50):
+            if not np.array_equal(run_sequence(*arrays), want):
+                failures.append(arrays)
+
+    threads = [threading.Thread(target=repeat, args=pair) for pair in zip(inputs, expected, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])

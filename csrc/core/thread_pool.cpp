@@ -262,6 +262,66 @@ Pool& pool() {
   return *current;
 }
 
+/// One run_steps call. Its members are the chunks of one job: none of them relies on another's being run by a
+/// thread of its own, for each takes what chunks are left and waits for none but those that somebody has
+/// claimed.
+///
+/// Every member has a share of each step's chunks. A share's claims are numbered through all steps, so that
+/// nothing has to be reset between steps, and a member that is late finds the claims of the steps it missed
+/// gone.
+class Steps {
+ public:
+  using Body = void (*)(void* context, std::int64_t step, std::int64_t chunk) noexcept;
+
+  Steps(std::int64_t steps, std::int64_t chunks, int members, Body body, void* context)
+      : steps_(steps),
+        chunks_(chunks),
+        members_(members),
+        body_(body),
+        context_(context),
+        shares_(std::make_unique<Share[]>(static_cast<std::size_t>(members))) {}
+
+  void run_member(int member) {
+    for (std::int64_t step = done_.load(std::memory_order_acquire) / chunks_; step < steps_; ++step) {
+      std::int64_t finished = 0;
+      for (int i = 0; i < members_; ++i) finished += run_share((member + i) % members_, step);
+      const std::int64_t end = (step + 1) * chunks_;
+      if (finished > 0 && done_.fetch_add(finished, std::memory_order_acq_rel) + finished == end) continue;
+      const auto ended = [&] { return done_.load(std::memory_order_acquire) >= end; };
+      while (!spin_until(spins_before_sleep, true, ended)) {
+      }
+    }
+  }
+
+ private:
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next{0};
+  };
+
+  /// Runs what is left of a share in `step`; returns the number of its chunks that were run here.
+  std::int64_t run_share(int index, std::int64_t step) {
+    const std::int64_t begin = chunks_ * index / members_, size = chunks_ * (index + 1) / members_ - begin;
+    std::atomic<std::int64_t>& next = shares_[static_cast<std::size_t>(index)].next;
+    std::int64_t claimed = 0, claim = next.load(std::memory_order_relaxed);
+    while (claim < (step + 1) * size) {
+      if (!next.compare_exchange_weak(claim, claim + 1, std::memory_order_relaxed)) continue;
+      const std::int64_t at = claim - step * size;
+      body_(context_, step, begin + (step % 2 == 0 ? at : size - 1 - at));
+      ++claimed;
+      ++claim;
+    }
+    return claimed;
+  }
+
+  const std::int64_t steps_, chunks_;
+  const int members_;
+  const Body body_;
+  void* const context_;
+  const std::unique_ptr<Share[]> shares_;
+  /// Chunks that were run, of all steps.
+  alignas(64) std::atomic<std::int64_t> done_{0};
+};
+
 /// The first number in OMP_NUM_THREADS (a list gives one per nesting level), or 0.
 int threads_from_environment() {
   const char* text = std::getenv("OMP_NUM_THREADS");
@@ -276,12 +336,16 @@ int threads_from_environment() {
 std::atomic<int> num_threads{0};
 std::atomic<std::int64_t> most_chunks{0};
 
+void note_chunks(std::int64_t chunks) {
+  if (chunks > most_chunks.load(std::memory_order_relaxed))
+    most_chunks.store(chunks, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 void run_chunks(std::int64_t chunks, void (*body)(void* context, std::int64_t chunk), void* context) {
   if (chunks <= 0) return;
-  if (chunks > most_chunks.load(std::memory_order_relaxed))
-    most_chunks.store(chunks, std::memory_order_relaxed);
+  note_chunks(chunks);
   Job job(chunks, body, context);
   const auto threads =
       static_cast<int>(std::min<std::int64_t>({chunks, std::int64_t{get_num_threads()}, max_threads}));
@@ -289,6 +353,16 @@ void run_chunks(std::int64_t chunks, void (*body)(void* context, std::int64_t ch
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) job.run(chunk);
   }
   job.rethrow_failure();
+}
+
+void run_steps(std::int64_t steps, std::int64_t chunks,
+               void (*body)(void* context, std::int64_t step, std::int64_t chunk) noexcept, void* context) {
+  if (steps <= 0 || chunks <= 0) return;
+  note_chunks(chunks);
+  const auto members =
+      static_cast<int>(std::min<std::int64_t>({chunks, std::int64_t{get_num_threads()}, max_threads}));
+  Steps all(steps, chunks, members, body, context);
+  parallel_for(members, [&](std::int64_t member) { all.run_member(static_cast<int>(member)); });
 }
 
 std::int64_t take_most_chunks() {
