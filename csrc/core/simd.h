@@ -262,6 +262,63 @@ FASTDL_INLINE Lane<V> reduce_max_nan(V v) {
   return reduce_lanes(v, [](V a, V b) { return max_nan(a, b); });
 }
 
+/// Two vectors as rows of Distance x Distance blocks: the first row of each pair of blocks after it was
+/// transposed, or the second.
+template <int Distance, bool Second, class V, std::size_t... I>
+FASTDL_INLINE V merge_lanes(V a, V b, std::index_sequence<I...>) {
+  constexpr std::size_t n = sizeof...(I), d = Distance;
+#if defined(__clang__)
+  return __builtin_shufflevector(
+      a, b, static_cast<int>(Second ? (I & d ? n + I : I + d) : (I & d ? n + I - d : I))...);
+#else
+  using M = IntVec<Lane<V>>;
+  return __builtin_shuffle(
+      a, b, M{static_cast<Lane<M>>(Second ? (I & d ? n + I : I + d) : (I & d ? n + I - d : I))...});
+#endif
+}
+
+template <int Distance, FloatVec V, int N>
+FASTDL_INLINE void transpose_blocks(V (&rows)[N]) {
+  constexpr std::make_index_sequence<N> index{};
+#pragma GCC unroll 16
+  for (int i = 0; i < N; ++i) {
+    if (i & Distance) continue;
+    const V first = rows[i], second = rows[i + Distance];
+    rows[i] = merge_lanes<Distance, false>(first, second, index);
+    rows[i + Distance] = merge_lanes<Distance, true>(first, second, index);
+  }
+}
+
+/// rows[i][j] becomes rows[j][i].
+template <FloatVec V, int N>
+FASTDL_INLINE void transpose(V (&rows)[N]) {
+  static_assert(N == lanes<Lane<V>>);
+  if constexpr (N >= 16) transpose_blocks<8>(rows);
+  if constexpr (N >= 8) transpose_blocks<4>(rows);
+  if constexpr (N >= 4) transpose_blocks<2>(rows);
+  transpose_blocks<1>(rows);
+}
+
+template <int Distance, FloatVec V, int N>
+FASTDL_INLINE void add_blocks(V (&rows)[N]) {
+  constexpr std::make_index_sequence<N> index{};
+#pragma GCC unroll 16
+  for (int i = 0; i < Distance; ++i)
+    rows[i] = merge_lanes<Distance, false>(rows[i], rows[i + Distance], index) +
+              merge_lanes<Distance, true>(rows[i], rows[i + Distance], index);
+}
+
+/// Lane i is the sum of the lanes of rows[i], added as reduce_add adds them.
+template <FloatVec V, int N>
+FASTDL_INLINE V reduce_add_each(V (&rows)[N]) {
+  static_assert(N == lanes<Lane<V>>);
+  if constexpr (N >= 16) add_blocks<8>(rows);
+  if constexpr (N >= 8) add_blocks<4>(rows);
+  if constexpr (N >= 4) add_blocks<2>(rows);
+  add_blocks<1>(rows);
+  return rows[0];
+}
+
 /// Whether a mask is true anywhere.
 template <MaskVec M>
 FASTDL_INLINE bool any(M mask) {

@@ -129,6 +129,14 @@ void check_across() {
     expect(lane_index<T>()[special] == special, "lane_index", special);
     for (int i = 0; i < n; ++i) expect((first_lanes<T>(special)[i] != 0) == (i < special), "first_lanes", i);
   }
+  Vec<T> rows[n], sums[n];
+  for (int i = 0; i < n; ++i)
+    for (int j = 0; j < n; ++j) rows[i][j] = sums[i][j] = T(1) / T(1 + i * n + j);
+  const Vec<T> each = reduce_add_each(sums);
+  for (int i = 0; i < n; ++i) expect(each[i] == reduce_add(rows[i]), "reduce_add_each", i);
+  transpose(rows);
+  for (int i = 0; i < n; ++i)
+    for (int j = 0; j < n; ++j) expect(rows[j][i] == T(1) / T(1 + i * n + j), "transpose", i * n + j);
   const T exact = 1 + std::numeric_limits<T>::epsilon();
   const Vec<T> product = fma(broadcast(exact), broadcast(exact), broadcast(T(-1) - 2 * (exact - 1)));
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
