@@ -130,6 +130,15 @@ def test_saturated_gates_count(T, N, I, H, bidirectional, dtype, device):
         np.testing.assert_array_equal(out, want)
 
 
+@pytest.mark.parametrize("case", [*cases.OPTIONS, *cases.THREADED], ids=str)
+def test_without_gradients(case, device):
+    """The same bits whether or not something is kept for a backward pass."""
+    arrays = case.arrays(np.float32)
+    kept = lstm(**{name: fastdl.tensor(a, requires_grad=True) for name, a in arrays.items()}, **case.options)
+    for a, b in zip(lstm(**arrays, **case.options), kept, strict=True):
+        np.testing.assert_array_equal(a, b.detach().numpy())
+
+
 def test_large_sums_stay_finite(device):
     arrays = cases.OPTIONS[0].arrays(np.float32)
     arrays["input"] *= np.float32(1e30)

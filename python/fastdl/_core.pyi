@@ -185,9 +185,18 @@ def lstm_cell_backward(
     needs: Sequence[bool],
     /,
 ) -> tuple[Any, ...]: ...
-def lstm_cell_forward(input: Any, h_0: Any, c_0: Any, weights: tuple[Any, ...], /) -> tuple[Any, ...]: ...
+def lstm_cell_forward(
+    input: Any, h_0: Any, c_0: Any, weights: tuple[Any, ...], keep_reserve: bool, /
+) -> tuple[Any, ...]: ...
 def lstm_forward(
-    input: Any, h_0: Any, c_0: Any, weights: tuple[Any, ...], has_biases: bool, bidirectional: bool, /
+    input: Any,
+    h_0: Any,
+    c_0: Any,
+    weights: tuple[Any, ...],
+    has_biases: bool,
+    bidirectional: bool,
+    keep_reserve: bool,
+    /,
 ) -> tuple[Any, ...]: ...
 def matmul_forward(input: Any, other: Any, /) -> ndarray: ...
 def max_pool2d_backward(

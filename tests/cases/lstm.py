@@ -64,6 +64,8 @@ SIZES = [
     *(case(f"hidden_{h}_few", 3, 2, 3, h) for h in WIDTHS),
     *(case(f"hidden_{h}_bidirectional", 4, 5, 3, h, bidirectional=True) for h in (7, 17, 33)),
     case("hidden_300", 3, 6, 3, 300),  # deeper than a block of a step's product
+    case("hidden_520", 18, 1, 5, 520),  # one row, too wide for packing to be repaid
+    case("batch_150", 2, 150, 20, 40),  # more rows than are summed at a time
     *(case(f"input_{i}", 4, 5, i, 5) for i in WIDTHS),
     *(case(f"input_{i}_few", 3, 2, i, 5) for i in WIDTHS),
     *(case(f"batch_{n}", 3, n, 3, 9) for n in (1, 5, 6, 7, 8, 9, 13, 14, 15, 17, 29, 50)),
@@ -83,6 +85,8 @@ ALL = OPTIONS + SIZES + NETWORKS
 THREADED = [
     case("threaded", 3, 33, 20, 130, bidirectional=True),
     case("threaded_rows", 2, 5000, 4, 16),
+    case("threaded_one_row", 20, 1, 33, 530, bidirectional=True),
+    case("threaded_few_rows", 9, 5, 33, 200),
 ]
 
 

@@ -23,6 +23,7 @@ struct LstmParams {
   std::int64_t H;           ///< hidden units, at least 1
   std::int64_t directions;  ///< 1 or 2; a row of `output` holds the units of all directions
   bool reverse;
+  bool keep_reserve = true;  ///< whether forward writes the reserve, for a backward pass to read
 
   /// From row to row of `output` and of its gradient, in elements.
   std::int64_t output_stride() const { return directions * H; }
@@ -46,7 +47,7 @@ struct LstmOutputs {
   void* output;   ///< (T, N) rows of H, output_stride() apart; backward reads it
   void* h_n;      ///< (N, H), the last h that was computed; may be null
   void* c_n;      ///< (N, H), likewise
-  void* reserve;  ///< (T, N, 5 H); backward reads it
+  void* reserve;  ///< (T, N, 5 H); backward reads it; null without keep_reserve
 };
 
 /// Gradients that come in; each may be null, for zeros.

@@ -160,13 +160,15 @@ ArrayView optional_gradient(const char* op, const char* argument, py::handle obj
   return object.is_none() ? ArrayView() : gradient_array(op, argument, object, expected, dtype);
 }
 
+/// The last of the results, the reserve, is None unless it is wanted.
 py::tuple forward(py::handle input, py::handle h_0, py::handle c_0, const py::tuple& weights, bool has_biases,
-                  bool bidirectional) {
-  const Operands operands(false, input, h_0, c_0, weights, has_biases, bidirectional ? 2 : 1);
+                  bool bidirectional, bool keep_reserve) {
+  Operands operands(false, input, h_0, c_0, weights, has_biases, bidirectional ? 2 : 1);
+  operands.params.keep_reserve = keep_reserve;
   const DType dtype = operands.params.dtype;
   py::array output = new_array(operands.output(), dtype);
   py::array h_n = new_array(operands.state(), dtype), c_n = new_array(operands.state(), dtype);
-  py::array reserve = new_array(operands.reserve(), dtype);
+  const py::object reserve = new_array_if(keep_reserve, operands.reserve(), dtype);
   run_forward(operands, data(output), data(h_n), data(c_n), data(reserve));
   return py::make_tuple(output, h_n, c_n, reserve);
 }
@@ -187,11 +189,13 @@ py::tuple backward(py::handle grad_output, py::handle grad_h_n, py::handle grad_
 }
 
 /// A cell's only step is its h.
-py::tuple cell_forward(py::handle input, py::handle h_0, py::handle c_0, const py::tuple& weights) {
-  const Operands operands(true, input, h_0, c_0, weights, true, 1);
+py::tuple cell_forward(py::handle input, py::handle h_0, py::handle c_0, const py::tuple& weights,
+                       bool keep_reserve) {
+  Operands operands(true, input, h_0, c_0, weights, true, 1);
+  operands.params.keep_reserve = keep_reserve;
   const DType dtype = operands.params.dtype;
   py::array h = new_array(operands.state(), dtype), c = new_array(operands.state(), dtype);
-  py::array reserve = new_array(operands.reserve(), dtype);
+  const py::object reserve = new_array_if(keep_reserve, operands.reserve(), dtype);
   run_forward(operands, data(h), nullptr, data(c), data(reserve));
   return py::make_tuple(h, c, reserve);
 }

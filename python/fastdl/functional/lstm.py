@@ -21,7 +21,8 @@ class LSTMLayer(Op):
         ctx: Any, input: Any, h_0: Any, c_0: Any, has_biases: bool, bidirectional: bool, *weights: Any
     ) -> tuple[Any, ...]:
         ctx.options = has_biases, bidirectional
-        output, h_n, c_n, reserve = _core.lstm_forward(input, h_0, c_0, weights, *ctx.options)
+        keep = any(ctx.needs_input_grad)
+        output, h_n, c_n, reserve = _core.lstm_forward(input, h_0, c_0, weights, *ctx.options, keep)
         ctx.save(output, reserve, input, h_0, c_0, *weights)
         return output, h_n, c_n
 
@@ -43,7 +44,7 @@ class LSTMCell(Op):
 
     @staticmethod
     def forward(ctx: Any, input: Any, h_0: Any, c_0: Any, *weights: Any) -> tuple[Any, ...]:
-        h, c, reserve = _core.lstm_cell_forward(input, h_0, c_0, weights)
+        h, c, reserve = _core.lstm_cell_forward(input, h_0, c_0, weights, any(ctx.needs_input_grad))
         ctx.save(reserve, input, h_0, c_0, *weights)
         return h, c
 
