@@ -261,11 +261,12 @@ class LstmForwardPass {
 
 /// How the gradients of the states are made, by shape alone.
 struct LstmBackwardDesign {
-  bool in_place;  // weight_hh as it lies: one tile of rows reads it once, so there is no point in packing it
+  bool in_place;  // weight_hh as it lies, which is slow to read, where there are too few steps to repay
+                  // packing
   bool fused;     // the gradient of the input comes out of a step's product
 
   explicit LstmBackwardDesign(const LstmParams& p)
-      : in_place(p.N <= 4), fused(!in_place && lstm_fuses_input(p)) {}
+      : in_place(p.N <= 4 && p.T <= 4), fused(!in_place && lstm_fuses_input(p)) {}
 };
 
 template <class T>

@@ -21,8 +21,9 @@ class LSTMLayer(Op):
         ctx: Any, input: Any, h_0: Any, c_0: Any, has_biases: bool, bidirectional: bool, *weights: Any
     ) -> tuple[Any, ...]:
         ctx.options = has_biases, bidirectional
-        keep = any(ctx.needs_input_grad)
-        output, h_n, c_n, reserve = _core.lstm_forward(input, h_0, c_0, weights, *ctx.options, keep)
+        output, h_n, c_n, reserve = _core.lstm_forward(
+            input, h_0, c_0, weights, has_biases, bidirectional, any(ctx.needs_input_grad)
+        )
         ctx.save(output, reserve, input, h_0, c_0, *weights)
         return output, h_n, c_n
 
