@@ -8,6 +8,7 @@
 #include "core/array_bridge.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/gil.h"
 #include "core/thread_pool.h"
 
 namespace fastdl {
@@ -85,6 +86,10 @@ void bind_runtime(py::module_& module) {
   module.def("supported_isas", [] { return names(built_isas(), true); });
   module.def("cpu_model", [] { return cpu_model(); });
   module.def("op_names", &op_names);
+  const py::call_guard<GilRelease> unlocked;
+  module.def("measure_fma_peak", &measure_fma_peak, unlocked);
+  module.def("measure_copy_bandwidth", &measure_copy_bandwidth, py::arg("bytes"), unlocked);
+  module.def("measure_read_bandwidth", &measure_read_bandwidth, py::arg("bytes"), unlocked);
   module.def("use_host_backend", &use_host_backend, py::arg("library_path"));
 }
 

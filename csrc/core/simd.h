@@ -69,6 +69,17 @@ FASTDL_INLINE M select(M mask, M a, M b) {
   return mask ? a : b;
 }
 
+/// Past the caches, for memory that nobody reads soon; p is aligned to the vector. Another thread sees it
+/// after streaming_fence().
+template <class T>
+FASTDL_INLINE void store_streaming(T* p, Vec<T> v) {
+  Native::store_streaming(p, v);
+}
+
+FASTDL_INLINE void streaming_fence() {
+  Native::streaming_fence();
+}
+
 /// The first n elements (0 <= n <= lanes), the other lanes `fill`. Touches no memory beyond p[n - 1].
 template <class T>
 FASTDL_INLINE Vec<T> load_partial(const T* p, int n, std::type_identity_t<T> fill = 0) {

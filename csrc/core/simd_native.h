@@ -107,9 +107,14 @@ struct Native {
   using U = UintVec<double>;
 #if defined(__x86_64__)
   static constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  FASTDL_INLINE static void streaming_fence() { _mm_sfence(); }
+#else
+  FASTDL_INLINE static void streaming_fence() {}
 #endif
 #if FASTDL_SIMD_AVX512
   static constexpr int down = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+  FASTDL_INLINE static void store_streaming(float* p, F v) { _mm512_stream_ps(p, v); }
+  FASTDL_INLINE static void store_streaming(double* p, D v) { _mm512_stream_pd(p, v); }
   FASTDL_INLINE static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   FASTDL_INLINE static D fma(D a, D b, D c) { return _mm512_fmadd_pd(a, b, c); }
   FASTDL_INLINE static F max(F a, F b) { return _mm512_max_ps(a, b); }
@@ -128,6 +133,8 @@ struct Native {
     return bit_cast<U>(_mm512_mul_epu32(bit_cast<__m512i>(a), bit_cast<__m512i>(b)));
   }
 #elif FASTDL_SIMD_AVX2
+  FASTDL_INLINE static void store_streaming(float* p, F v) { _mm256_stream_ps(p, v); }
+  FASTDL_INLINE static void store_streaming(double* p, D v) { _mm256_stream_pd(p, v); }
   FASTDL_INLINE static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   FASTDL_INLINE static D fma(D a, D b, D c) { return _mm256_fmadd_pd(a, b, c); }
   FASTDL_INLINE static F max(F a, F b) { return _mm256_max_ps(a, b); }
@@ -146,6 +153,8 @@ struct Native {
     return bit_cast<U>(_mm256_mul_epu32(bit_cast<__m256i>(a), bit_cast<__m256i>(b)));
   }
 #elif FASTDL_SIMD_SSE4
+  FASTDL_INLINE static void store_streaming(float* p, F v) { _mm_stream_ps(p, v); }
+  FASTDL_INLINE static void store_streaming(double* p, D v) { _mm_stream_pd(p, v); }
   FASTDL_INLINE static F fma(F a, F b, F c) { return a * b + c; }
   FASTDL_INLINE static D fma(D a, D b, D c) { return a * b + c; }
   FASTDL_INLINE static F max(F a, F b) { return _mm_max_ps(a, b); }
@@ -164,6 +173,8 @@ struct Native {
     return bit_cast<U>(_mm_mul_epu32(bit_cast<__m128i>(a), bit_cast<__m128i>(b)));
   }
 #elif FASTDL_SIMD_NEON
+  FASTDL_INLINE static void store_streaming(float* p, F v) { *reinterpret_cast<F*>(p) = v; }
+  FASTDL_INLINE static void store_streaming(double* p, D v) { *reinterpret_cast<D*>(p) = v; }
   FASTDL_INLINE static F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
   FASTDL_INLINE static D fma(D a, D b, D c) { return vfmaq_f64(c, a, b); }
   FASTDL_INLINE static F max(F a, F b) { return a > b ? a : b; }
@@ -183,6 +194,8 @@ struct Native {
     return bit_cast<U>(vmull_u32(low_a, low_b));
   }
 #else
+  FASTDL_INLINE static void store_streaming(float* p, F v) { *reinterpret_cast<F*>(p) = v; }
+  FASTDL_INLINE static void store_streaming(double* p, D v) { *reinterpret_cast<D*>(p) = v; }
 #if defined(__FMA__)
   // Spelled out: left to contraction, two lanes of `a * b + c * d` might be rounded differently.
   FASTDL_INLINE static F fma(F a, F b, F c) {

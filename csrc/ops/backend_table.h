@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "backends/probe.h"
 #include "ops/activation/activation.h"
 #include "ops/adam/adam.h"
 #include "ops/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
@@ -36,6 +37,8 @@ struct BackendTable : Backend {
 #define FASTDL_OP(stem, Type) Type##Kernels stem{};
 #include "ops/ops.inc"
 #undef FASTDL_OP
+
+  ProbeKernels probe{};
 };
 
 }  // namespace fastdl
