@@ -1,1 +1,1 @@
-"""Times the ops beside PyTorch, on the tests' own cases: ``python -m bench [OP ...]``."""
+"""Races fastdl against PyTorch and against the machine's own limits: ``python -m bench [GROUP or OP ...]``."""

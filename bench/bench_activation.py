@@ -1,16 +1,16 @@
 """tanh, for all activation functions: the one that computes the most."""
 
-import fastdl.functional as F
+from bench.op import Op, cut_batch
+from bench.work import elementwise
+from tests.cases import activation as cases
 
-from tests.cases.activation import BENCH as CASES
-
-NAME = "activation"
-FASTDL = F.tanh
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
-
-
-def torch_function():
-    import torch
-
-    return torch.tanh
+BENCH = Op(
+    "activation",
+    "other",
+    cases.BENCH,
+    elementwise,
+    call=lambda library: library.module.tanh,
+    reference="tanh",
+    cut=cut_batch,
+    channels_last=True,
+)

@@ -1,13 +1,5 @@
-"""Adam: biases, the weights of convolutions, a language model."""
+"""Adam: a thousand small tensors to one of 25 million numbers."""
 
-from bench import optimizers
-from tests.cases.adam import BENCH as CASES
-from tests.cases.adam import STEP
+from bench.step import Optimizer
 
-NAME = "adam"
-
-__all__ = ["CASES", "NAME", "contenders"]
-
-
-def contenders(case):
-    return optimizers.contenders("Adam", STEP, case)
+BENCH = Optimizer("adam", "Adam", arrays=7)

@@ -1,16 +1,14 @@
 """adaptive_max_pool2d: heads of classifiers."""
 
-import fastdl.functional as F
+from bench.op import Op, cut_batch
+from bench.work import pooling
+from tests.cases import adaptive_max_pool2d as cases
 
-from tests.cases.adaptive_max_pool2d import BENCH as CASES
-
-NAME = "adaptive_max_pool2d"
-FASTDL = F.adaptive_max_pool2d
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
-
-
-def torch_function():
-    import torch.nn.functional
-
-    return torch.nn.functional.adaptive_max_pool2d
+BENCH = Op(
+    "adaptive_max_pool2d",
+    "pool2d",
+    cases.BENCH,
+    lambda case, mode: pooling(case, mode, (case.options["output_size"],) * 2),
+    cut=cut_batch,
+    channels_last=True,
+)

@@ -1,16 +1,14 @@
 """binary_cross_entropy: labels, masks, and classes with weights."""
 
-import fastdl.functional as F
-
-from tests.cases.binary_cross_entropy import BENCH as CASES
-
-NAME = "binary_cross_entropy"
-FASTDL = F.binary_cross_entropy
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
+from bench.op import Case, Op, Work
+from bench.work import loss
+from tests.cases import binary_cross_entropy as cases
 
 
-def torch_function():
-    import torch.nn.functional
+def _work(case: Case, mode: str) -> Work:
+    """Input and target are drawn, so that only their arrays tell their sizes."""
+    size = 4.0 * case.others["target"](case.generator()).size
+    return loss(2 * size, size)(mode)
 
-    return torch.nn.functional.binary_cross_entropy
+
+BENCH = Op("binary_cross_entropy", "other", cases.BENCH, _work, gradients=("input",))

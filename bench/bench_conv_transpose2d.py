@@ -1,16 +1,21 @@
-"""conv_transpose2d: the layers of a generator."""
+"""conv_transpose2d: generators, decoders, upsampling."""
 
-import fastdl.functional as F
-
-from tests.cases.conv_transpose2d import BENCH as CASES
-
-NAME = "conv_transpose2d"
-FASTDL = F.conv_transpose2d
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
+from bench.op import Case, Op, cut
+from bench.work import transposed_convolution
+from tests.cases import conv_transpose2d as cases
 
 
-def torch_function():
-    import torch.nn.functional
+def _smaller(case: Case) -> Case:
+    _, C, H, W = case.operands["input"]
+    return cut(case, input=(1, C, min(H, 12), min(W, 12)))
 
-    return torch.nn.functional.conv_transpose2d
+
+BENCH = Op(
+    "conv_transpose2d",
+    "conv_transpose2d",
+    cases.BENCH,
+    transposed_convolution,
+    quick=cases.QUICK,
+    cut=_smaller,
+    channels_last=True,
+)

@@ -1,16 +1,16 @@
 """embedding: tables of words and of characters."""
 
-import fastdl.functional as F
-
-from tests.cases.embedding import BENCH as CASES
-
-NAME = "embedding"
-FASTDL = F.embedding
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
+from bench.op import Case, Op, Work, floats
+from bench.work import passes
+from tests.cases import embedding as cases
 
 
-def torch_function():
-    import torch.nn.functional
+def _work(case: Case, mode: str) -> Work:
+    """Rows read and written; the gradient is as large as the table."""
+    table = case.operands["weight"]
+    indices = case.others["input"](case.generator()).size
+    rows = floats((indices, table[1]))
+    return passes(Work({}, 8.0 * indices + 2 * rows), Work({}, 8.0 * indices + rows + floats(table)))(mode)
 
-    return torch.nn.functional.embedding
+
+BENCH = Op("embedding", "other", cases.BENCH, _work)

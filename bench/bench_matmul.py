@@ -1,16 +1,17 @@
 """matmul: one large product, many small ones, and a vector."""
 
-import fastdl
+import math
 
-from tests.cases.matmul import BENCH as CASES
-
-NAME = "matmul"
-FASTDL = fastdl.matmul
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
+from bench.op import Case, Op, Work
+from bench.work import product
+from tests.cases import matmul as cases
 
 
-def torch_function():
-    import torch
+def _work(case: Case, mode: str) -> Work:
+    """`other` is a matrix or a vector for all rows of `input`, or as many matrices as `input`."""
+    input, other = case.operands["input"], case.operands["other"]
+    columns = other[-1:] if len(other) > 1 else ()
+    return product(case, 2.0 * math.prod(input) * math.prod(columns), (*input[:-1], *columns))(mode)
 
-    return torch.matmul
+
+BENCH = Op("matmul", "other", cases.BENCH, _work, call=lambda library: library.module.matmul)

@@ -1,16 +1,15 @@
 """max_pool2d: layers of known networks."""
 
-import fastdl.functional as F
+from bench.op import Op, cut_batch
+from bench.work import pooling, window
+from tests.cases import max_pool2d as cases
 
-from tests.cases.max_pool2d import BENCH as CASES
-
-NAME = "max_pool2d"
-FASTDL = F.max_pool2d
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
-
-
-def torch_function():
-    import torch.nn.functional
-
-    return torch.nn.functional.max_pool2d
+BENCH = Op(
+    "max_pool2d",
+    "pool2d",
+    cases.BENCH,
+    lambda case, mode: pooling(case, mode, window(case)),
+    quick=cases.QUICK,
+    cut=cut_batch,
+    channels_last=True,
+)

@@ -1,16 +1,13 @@
 """mse_loss: a few numbers a sample, and images."""
 
-import fastdl.functional as F
+from bench.op import Op, floats
+from bench.work import loss
+from tests.cases import mse_loss as cases
 
-from tests.cases.mse_loss import BENCH as CASES
-
-NAME = "mse_loss"
-FASTDL = F.mse_loss
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
-
-
-def torch_function():
-    import torch.nn.functional
-
-    return torch.nn.functional.mse_loss
+BENCH = Op(
+    "mse_loss",
+    "other",
+    cases.BENCH,
+    lambda case, mode: loss(*(2 * floats(case.operands["input"]),) * 2)(mode),
+    channels_last=True,
+)

@@ -1,16 +1,16 @@
 """pad: images before a convolution, and channels of a shortcut."""
 
-import fastdl.functional as F
-
-from tests.cases.pad import BENCH as CASES
-
-NAME = "pad"
-FASTDL = F.pad
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
+from bench.op import Case, Op, Work, cut_batch, floats
+from bench.work import moved
+from tests.cases import pad as cases
 
 
-def torch_function():
-    import torch.nn.functional
+def _work(case: Case, mode: str) -> Work:
+    shape, pad = case.operands["input"], case.options["pad"]
+    padded = list(shape)
+    for i in range(len(pad) // 2):
+        padded[-1 - i] += pad[2 * i] + pad[2 * i + 1]
+    return moved(floats(shape), floats(padded))(mode)
 
-    return torch.nn.functional.pad
+
+BENCH = Op("pad", "other", cases.BENCH, _work, cut=cut_batch, channels_last=True)

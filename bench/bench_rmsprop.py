@@ -1,13 +1,5 @@
-"""RMSprop: biases, the weights of convolutions, a language model."""
+"""RMSprop: a thousand small tensors to one of 25 million numbers."""
 
-from bench import optimizers
-from tests.cases.rmsprop import BENCH as CASES
-from tests.cases.rmsprop import STEP
+from bench.step import Optimizer
 
-NAME = "rmsprop"
-
-__all__ = ["CASES", "NAME", "contenders"]
-
-
-def contenders(case):
-    return optimizers.contenders("RMSprop", STEP, case)
+BENCH = Optimizer("rmsprop", "RMSprop", arrays=5, fused=False)

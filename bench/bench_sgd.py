@@ -1,13 +1,5 @@
-"""SGD: biases, the weights of convolutions, a language model."""
+"""SGD with momentum: a thousand small tensors to one of 25 million numbers."""
 
-from bench import optimizers
-from tests.cases.sgd import BENCH as CASES
-from tests.cases.sgd import STEP
+from bench.step import Optimizer
 
-NAME = "sgd"
-
-__all__ = ["CASES", "NAME", "contenders"]
-
-
-def contenders(case):
-    return optimizers.contenders("SGD", STEP, case)
+BENCH = Optimizer("sgd", "SGD", arrays=5, options={"momentum": 0.9})

@@ -1,16 +1,15 @@
 """softmax: attention, words and pixels."""
 
-import fastdl.functional as F
+from bench.op import Op, cut_batch
+from bench.work import elementwise
+from tests.cases import softmax as cases
 
-from tests.cases.softmax import BENCH as CASES
-
-NAME = "softmax"
-FASTDL = F.softmax
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
-
-
-def torch_function():
-    import torch.nn.functional
-
-    return torch.nn.functional.softmax
+BENCH = Op(
+    "softmax",
+    "other",
+    cases.BENCH,
+    elementwise,
+    reference="softmax",
+    cut=cut_batch,
+    channels_last=True,
+)

@@ -108,3 +108,10 @@ def assert_like_torch(found, expected, what):
     np.testing.assert_array_equal(found[~finite], expected[~finite], err_msg=what)
     error, bound = relative_error(found[finite], expected[finite]), LIKE_TORCH[found.dtype.name]
     assert error <= bound, f"{what}: relative error {error:.3g} is over {bound:.3g}"
+
+
+# ---- the bench
+
+# Only tells an op from another one before both are timed; accuracy is the ops' own tests' business. Two float32 sums of
+# up to 2·10⁶ terms in different orders differ by some √n · 2⁻²⁴ ≈ 10⁻⁴ of the largest at most.
+BENCH_AGREEMENT = 1e-4

@@ -32,4 +32,3 @@ OPTIONS = step_case.cases(
 SIZES = [StepCase("sizes", step_case.SIZES, {"amsgrad": True, "weight_decay": 0.1}, COUNTS)]
 ALL = OPTIONS + SIZES
 THREADED = [StepCase("threaded", step_case.LARGE, {"weight_decay": 0.1}, COUNTS)]
-BENCH = step_case.bench_cases({}, (7,))

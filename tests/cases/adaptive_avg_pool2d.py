@@ -53,3 +53,4 @@ BENCH = [
     case("large_head", (8, 64, 112, 112), 1),
     case("alexnet_head", (32, 256, 13, 13), 6),
 ]
+QUICK = ("resnet_head",)

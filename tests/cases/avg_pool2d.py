@@ -66,6 +66,8 @@ THREADED = [
 BENCH = [
     case("halved", (8, 64, 112, 112), 2),
     case("densenet_transition", (8, 256, 56, 56), 2),
+    case("lenet_pool1", (64, 6, 28, 28), 2),
     case("inception_pool", (8, 192, 28, 28), 3, 1, 1),
     case("resnet_head", (32, 2048, 7, 7), 7),
 ]
+QUICK = ("halved", "inception_pool")

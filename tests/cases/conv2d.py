@@ -58,9 +58,103 @@ THREADED = [
     case("threaded_stride", (7, 16, 33, 35), (24, 16, 3, 3), stride=(2, 2)),
 ]
 
-BENCH = [
-    case("vgg_conv2_1", (8, 64, 112, 112), (128, 64, 3, 3), padding=(1, 1)),
-    case("resnet50_conv1", (8, 3, 224, 224), (64, 3, 7, 7), bias=False, stride=(2, 2), padding=(3, 3)),
-    case("resnet50_conv3_3x3", (8, 128, 28, 28), (128, 128, 3, 3), bias=False, padding=(1, 1)),
-    case("resnet50_conv3_1x1", (8, 512, 28, 28), (128, 512, 1, 1), bias=False),
+# ---- for the bench: layers of known networks
+
+# The distinct convolutions of ResNet-50 (K. He et al., arXiv:1512.03385; the stride in the 3 x 3): channels, size of
+# the image, outputs, kernel, stride.
+RESNET50 = {
+    "conv1": (3, 224, 64, 7, 2),
+    "conv2_first": (64, 56, 64, 1, 1),
+    "conv2_3x3": (64, 56, 64, 3, 1),
+    "conv2_expand": (64, 56, 256, 1, 1),
+    "conv2_reduce": (256, 56, 64, 1, 1),
+    "conv3_first": (256, 56, 128, 1, 1),
+    "conv3_3x3_stride": (128, 56, 128, 3, 2),
+    "conv3_shortcut": (256, 56, 512, 1, 2),
+    "conv3_expand": (128, 28, 512, 1, 1),
+    "conv3_reduce": (512, 28, 128, 1, 1),
+    "conv3_3x3": (128, 28, 128, 3, 1),
+    "conv4_first": (512, 28, 256, 1, 1),
+    "conv4_3x3_stride": (256, 28, 256, 3, 2),
+    "conv4_shortcut": (512, 28, 1024, 1, 2),
+    "conv4_expand": (256, 14, 1024, 1, 1),
+    "conv4_reduce": (1024, 14, 256, 1, 1),
+    "conv4_3x3": (256, 14, 256, 3, 1),
+    "conv5_first": (1024, 14, 512, 1, 1),
+    "conv5_3x3_stride": (512, 14, 512, 3, 2),
+    "conv5_shortcut": (1024, 14, 2048, 1, 2),
+    "conv5_expand": (512, 7, 2048, 1, 1),
+    "conv5_reduce": (2048, 7, 512, 1, 1),
+    "conv5_3x3": (512, 7, 512, 3, 1),
+}
+# The distinct convolutions of VGG-19 (K. Simonyan and A. Zisserman, arXiv:1409.1556).
+VGG19 = {
+    "conv1_1": (3, 224, 64, 3, 1),
+    "conv1_2": (64, 224, 64, 3, 1),
+    "conv2_1": (64, 112, 128, 3, 1),
+    "conv2_2": (128, 112, 128, 3, 1),
+    "conv3_1": (128, 56, 256, 3, 1),
+    "conv3_2": (256, 56, 256, 3, 1),
+    "conv4_1": (256, 28, 512, 3, 1),
+    "conv4_2": (512, 28, 512, 3, 1),
+    "conv5": (512, 14, 512, 3, 1),
+}
+
+
+def _layers(network: str, layers: dict[str, tuple], batch: int, bias: bool) -> list[Case]:
+    return [
+        case(
+            f"{network}_{layer}_n{batch}",
+            (batch, C, H, H),
+            (K, C, R, R),
+            bias,
+            stride=(stride, stride),
+            padding=(R // 2, R // 2),
+        )
+        for layer, (C, H, K, R, stride) in layers.items()
+    ]
+
+
+# Few channels at one end: first layers.
+FIRST_LAYERS = [
+    case("lenet_conv1", (64, 1, 28, 28), (6, 1, 5, 5), padding=(2, 2)),
+    case("lenet_conv2", (64, 6, 14, 14), (16, 6, 5, 5)),
+    case("digits_conv1", (64, 1, 8, 8), (32, 1, 3, 3), padding=(1, 1)),
+    case("alexnet_conv1", (32, 3, 224, 224), (64, 3, 11, 11), stride=(4, 4), padding=(2, 2)),
+    case("resnet20_conv1", (128, 3, 32, 32), (16, 3, 3, 3), bias=False, padding=(1, 1)),
+    case("resnet20_conv2", (128, 16, 32, 32), (16, 16, 3, 3), bias=False, padding=(1, 1)),
+    case("resnet20_conv3", (128, 32, 16, 16), (32, 32, 3, 3), bias=False, padding=(1, 1)),
+    case("resnet20_conv4", (128, 64, 8, 8), (64, 64, 3, 3), bias=False, padding=(1, 1)),
 ]
+
+
+def _grouped(name: str, batch: int, C: int, H: int, groups: int, stride: int = 1) -> Case:
+    weight = (C, C // groups, 3, 3)
+    strides = (stride, stride)
+    return case(name, (batch, C, H, H), weight, bias=False, stride=strides, padding=(1, 1), groups=groups)
+
+
+# MobileNet (A. Howard et al., arXiv:1704.04861) and ResNeXt-50 32x4d (S. Xie et al., arXiv:1611.05431).
+GROUPED = [
+    _grouped("mobilenet_depthwise1", 8, 32, 112, 32),
+    _grouped("mobilenet_depthwise2_stride", 8, 64, 112, 64, 2),
+    _grouped("mobilenet_depthwise7", 8, 512, 14, 512),
+    _grouped("resnext50_conv2", 8, 128, 56, 32),
+    _grouped("resnext50_conv4", 8, 512, 14, 32),
+]
+
+BENCH = [
+    *(layer for n in (1, 8, 32) for layer in _layers("resnet50", RESNET50, n, False)),
+    *(layer for n in (1, 8, 32) for layer in _layers("vgg19", VGG19, n, True)),
+    *FIRST_LAYERS,
+    *GROUPED,
+]
+QUICK = (
+    "resnet50_conv1_n8",
+    "resnet50_conv2_3x3_n8",
+    "resnet50_conv3_reduce_n8",
+    "resnet50_conv5_3x3_n1",
+    "vgg19_conv4_2_n1",
+    "lenet_conv1",
+    "mobilenet_depthwise7",
+)

@@ -53,11 +53,40 @@ THREADED = [
     case("threaded_stride_1", (3, 16, 33, 35), (16, 24, 3, 3), padding=(1, 1)),
 ]
 
-# The generator of DCGAN for 64 x 64 images (A. Radford, L. Metz and S. Chintala, arXiv:1511.06434).
-BENCH = [
-    case("dcgan_project", (64, 100, 1, 1), (100, 1024, 4, 4), bias=False),
-    case("dcgan_conv1", (64, 1024, 4, 4), (1024, 512, 4, 4), bias=False, stride=(2, 2), padding=(1, 1)),
-    case("dcgan_conv2", (64, 512, 8, 8), (512, 256, 4, 4), bias=False, stride=(2, 2), padding=(1, 1)),
-    case("dcgan_conv3", (64, 256, 16, 16), (256, 128, 4, 4), bias=False, stride=(2, 2), padding=(1, 1)),
-    case("dcgan_conv4", (64, 128, 32, 32), (128, 3, 4, 4), bias=False, stride=(2, 2), padding=(1, 1)),
+
+# ---- for the bench
+
+
+def _doubling(name: str, batch: int, C: int, H: int, K: int, R: int = 4, bias: bool = False) -> Case:
+    """Twice the height and the width: kernel 2, 3 or 4."""
+    options = {"stride": (2, 2), "padding": ((R - 1) // 2,) * 2, "output_padding": (R % 2,) * 2}
+    return case(name, (batch, C, H, H), (C, K, R, R), bias, **options)
+
+
+def _dcgan(batch: int) -> list[Case]:
+    """The generator of DCGAN for 64 x 64 images (A. Radford, L. Metz and S. Chintala, arXiv:1511.06434)."""
+    return [
+        case(f"dcgan_project_n{batch}", (batch, 100, 1, 1), (100, 1024, 4, 4), bias=False),
+        _doubling(f"dcgan_conv1_n{batch}", batch, 1024, 4, 512),
+        _doubling(f"dcgan_conv2_n{batch}", batch, 512, 8, 256),
+        _doubling(f"dcgan_conv3_n{batch}", batch, 256, 16, 128),
+        _doubling(f"dcgan_conv4_n{batch}", batch, 128, 32, 3),
+    ]
+
+
+# Decoders of autoencoders, the up-convolutions of U-Net (arXiv:1505.04597), and the upsampling by 8 of FCN
+# (arXiv:1411.4038).
+DECODERS = [
+    case("decoder_project", (64, 128, 1, 1), (128, 64, 7, 7)),
+    _doubling("decoder_3x3_first", 64, 64, 7, 32, 3, bias=True),
+    _doubling("decoder_3x3_last", 64, 32, 14, 1, 3, bias=True),
+    _doubling("decoder_4x4", 32, 64, 32, 32, bias=True),
+    _doubling("decoder_rgb", 32, 32, 64, 3, bias=True),
+    case("decoder_stride_1", (32, 64, 32, 32), (64, 64, 3, 3), padding=(1, 1)),
+    case("unet_up1", (4, 512, 28, 28), (512, 256, 2, 2), stride=(2, 2)),
+    case("unet_up3", (4, 128, 112, 112), (128, 64, 2, 2), stride=(2, 2)),
+    case("fcn_upsample8", (1, 21, 34, 34), (21, 21, 16, 16), bias=False, stride=(8, 8), padding=(4, 4)),
 ]
+
+BENCH = [*(layer for n in (1, 16, 64) for layer in _dcgan(n)), *DECODERS]
+QUICK = ("dcgan_project_n64", "dcgan_conv2_n16", "dcgan_conv4_n64", "decoder_3x3_last")

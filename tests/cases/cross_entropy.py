@@ -48,8 +48,18 @@ EMPTY = [case("empty_batch", (0, 10), reduction="sum"), case("empty_batch_none",
 
 ALL = OPTIONS + SIZES
 THREADED = [case("threaded", (700, 300)), case("threaded_pixels", (3, 11, 90, 91))]
+
 BENCH = [
+    case("digits", (128, 10)),
+    case("digits_65536_rows", (65536, 10)),
+    case("classes_100", (1024, 100)),
     case("imagenet", (256, 1000)),
+    case("imagenet_4096_rows", (4096, 1000)),
+    case("classes_10000", (1024, 10000)),
     case("words", (1024, 32000)),
+    case("words_4096_rows", (4096, 32000)),
+    case("classes_128000", (256, 128000)),
+    case("smoothed", (1024, 1000), label_smoothing=0.1),
     case("segmentation", (8, 21, 256, 256)),
 ]
+QUICK = ("digits", "imagenet", "words", "segmentation")

@@ -109,15 +109,25 @@ CELLS = [
 EMPTY_CELLS = [cell_case("empty_cell", 0, 4, 6)]
 THREADED_CELLS = [cell_case("threaded_cell", 65, 30, 130), cell_case("threaded_few", 2, 300, 400)]
 
+# ---- for the bench
+
+# The LSTM of DeepBench that fits a CPU (baidu-research/DeepBench, rnn_problems.h): hidden units, batch, steps.
+DEEPBENCH = [
+    *((512, n, 25) for n in (16, 32, 64, 128)),
+    *((1024, n, 25) for n in (16, 32, 64)),
+    *((2048, n, 25) for n in (16, 64)),
+    *((1536, n, 50) for n in (8, 32)),
+    *((256, n, 150) for n in (16, 32, 64)),
+]
 BENCH = [
     *(
-        case(f"batch_{n}_hidden_{h}", t, n, h, h)
-        for n, h, t in ((1, 128, 50), (1, 512, 50), (1, 1024, 20), (32, 128, 50), (32, 256, 50))
+        case(f"batch_1_hidden_{h}", t, 1, h, h)
+        for h, t in ((128, 50), (256, 50), (512, 50), (1024, 25), (2048, 10))
     ),
-    case("batch_64_hidden_512", 25, 64, 512, 512),
-    case("batch_64_hidden_1024", 10, 64, 1024, 1024),
+    *(case(f"batch_{n}_hidden_128", 50, n, 128, 128) for n in (4, 16, 32, 64)),
+    *(case(f"deepbench_batch_{n}_hidden_{h}", t, n, h, h) for h, n, t in DEEPBENCH),
+    case("characters_2_layers", 50, 32, 96, 256, num_layers=2),
     case("bidirectional_2_layers", 50, 32, 128, 256, num_layers=2, bidirectional=True),
+    case("sensor", 128, 16, 9, 32, num_layers=2),
 ]
-BENCH_CELLS = [
-    cell_case(f"cell_batch_{n}_hidden_{h}", n, h, h) for n, h in ((1, 128), (1, 1024), (32, 256), (64, 512))
-]
+QUICK = ("batch_1_hidden_512", "batch_32_hidden_128", "deepbench_batch_32_hidden_512")

@@ -51,8 +51,17 @@ ALL = PARAMETERS + SIZES
 THREADED = [case("threaded", (3, 16, 66, 67), 3, 2, 1)]
 
 BENCH = [
-    case("vgg_pool1", (8, 64, 224, 224), 2),
-    case("resnet_stem_pool", (8, 64, 112, 112), 3, 2, 1),
-    case("lenet_pool", (64, 6, 28, 28), 2),
+    case("vgg_pool1_n8", (8, 64, 224, 224), 2),
+    case("vgg_pool3_n8", (8, 256, 56, 56), 2),
+    case("vgg_pool5_n8", (8, 512, 14, 14), 2),
+    case("vgg_pool2_n32", (32, 128, 112, 112), 2),
+    case("vgg_pool1_n1", (1, 64, 224, 224), 2),
+    case("resnet_stem_pool_n8", (8, 64, 112, 112), 3, 2, 1),
+    case("resnet_stem_pool_n32", (32, 64, 112, 112), 3, 2, 1),
+    case("alexnet_pool1", (32, 64, 55, 55), 3, 2),
+    case("lenet_pool1", (64, 6, 28, 28), 2),
+    case("digits_pool", (64, 64, 8, 8), 2),
     case("inception_pool", (8, 192, 28, 28), 3, 1, 1),
+    case("spatial_pyramid_pool", (8, 512, 13, 13), 5, 1, 2),
 ]
+QUICK = ("vgg_pool1_n8", "resnet_stem_pool_n8", "lenet_pool1")

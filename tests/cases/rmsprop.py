@@ -28,4 +28,3 @@ OPTIONS = step_case.cases(
 SIZES = [StepCase("sizes", step_case.SIZES, {"centered": True, "momentum": 0.9})]
 ALL = OPTIONS + SIZES
 THREADED = [StepCase("threaded", step_case.LARGE, {"centered": True, "momentum": 0.9})]
-BENCH = step_case.bench_cases({}, ())

@@ -23,4 +23,3 @@ OPTIONS = [
 SIZES = [StepCase("sizes", step_case.SIZES, {"momentum": 0.9, "weight_decay": 0.1}, COUNTS)]
 ALL = OPTIONS + SIZES
 THREADED = [StepCase("threaded", step_case.LARGE, {"momentum": 0.9, "nesterov": True}, COUNTS)]
-BENCH = step_case.bench_cases({"momentum": 0.9}, (False,))

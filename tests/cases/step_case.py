@@ -69,16 +69,21 @@ MIXED = ((37,), (), (5, 3, 2), (0, 4), (1000,), (0,))
 LARGE = ((3, 11), (50000,), (16384,), (0,), (16383,), (7, 5000), (1,))
 """Parameters of many chunks, and some that share one."""
 
-BENCH_SHAPES = {
-    "biases": ((256,),) * 200,
-    "resnet50_stage": ((64, 64, 3, 3), (256, 64, 1, 1), (256,)) * 8 + ((512, 512, 3, 3),) * 3,
-    "language_model": ((32000, 512), (2048, 512), (2048,), (512, 2048)),
-}
-
 
 def cases(step_options: Mapping[str, Mapping[str, Any]], counts: tuple[Any, ...]) -> list[StepCase]:
     return [StepCase(name, MIXED, options, counts) for name, options in step_options.items()]
 
 
-def bench_cases(options: Mapping[str, Any], counts: tuple[Any, ...]) -> list[StepCase]:
-    return [StepCase(name, shapes, options, counts) for name, shapes in BENCH_SHAPES.items()]
+# ---- for the bench: the same lists for every optimiser
+
+_LANGUAGE_MODEL = ((32000, 512), *((2048, 512), (2048,), (512, 2048), (512,)) * 4)
+_RESNET50_STAGE = ((64, 64, 3, 3), (256, 64, 1, 1), (256,)) * 8 + ((512, 512, 3, 3),) * 3
+
+BENCH = [
+    StepCase("small_1000", ((64,),) * 1000),
+    StepCase("biases_200", ((256,),) * 200),
+    StepCase("resnet50_stage", _RESNET50_STAGE),
+    StepCase("language_model", _LANGUAGE_MODEL),
+    StepCase("large_25M", ((25_000_000,),)),
+]
+QUICK = ("small_1000", "resnet50_stage")
