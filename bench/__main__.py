@@ -77,16 +77,23 @@ def about(runner: race.Race) -> dict[str, Any]:
         "threads": runner.threads,
         "versions": {**versions, "numpy": ours["numpy"], "python": ours["python"]},
         "environment": {name: hello["environment"] for name, hello in runner.hellos.items()},
-        "limits": vars(runner.limits),
     }
 
 
-def run_cases(runner: race.Race, chosen: Sequence[tuple[Any, Any]], records: list[dict[str, Any]]) -> None:
-    """Prints a row as soon as a case is timed."""
+def run_cases(
+    runner: race.Race, chosen: Sequence[tuple[Any, Any]], once: bool, document: dict[str, Any]
+) -> None:
+    """Prints a row as soon as a case is timed. The limits are measured before each group, or once."""
+    measured, records = document["limits"], document["cases"]
+    bounds = None
     for bench, case in progress(chosen):
+        if bounds is None or (bench.group not in measured and not once):
+            bounds = runner.limits()
+            measured[bench.group] = vars(bounds)
+            say(limits.describe(bounds))
         for record in runner.case(bench, case):
             if "failure" not in record:
-                record["derived"] = results.derive(record, runner.limits)
+                record["derived"] = results.derive(record, bounds)
             records.append(record)
             say(report.row(record))
 
@@ -109,13 +116,16 @@ def say(text: str) -> None:
         sys.stdout.flush()
 
 
-def write(out: Path, document: dict[str, Any], bounds: limits.Limits) -> None:
+def write(out: Path, document: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "bench.json").write_text(json.dumps(document, indent=1))
     print(f"\n{document['seconds']} s; {out / 'bench.json'}")
+    if not document["cases"]:
+        return
     try:
         from bench import plots
 
+        bounds = limits.Limits(**next(iter(document["limits"].values())))
         versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
         title = f"{document['machine']['cpu']}, {document['isa']}, {document['threads']} threads; {versions}"
         plots.draw(out / "bench.png", document["cases"], bounds, title)
@@ -132,29 +142,23 @@ def main() -> int:
         document = about(runner)
         print(f"{document['machine']['cpu']}, {document['isa']}, {document['threads']} threads; ", end="")
         print(", ".join(f"{name} {version}" for name, version in document["versions"].items()))
-        print(limits.describe(runner.limits))
         print(f"\n{report.LEGEND}\n\n{report.HEADER}", flush=True)
-        records: list[dict[str, Any]] = []
-        memory: list[dict[str, Any]] = []
-        beside: list[dict[str, Any]] = []
+        document |= {"limits": {}, "cases": [], "memory": [], "beside": []}
         try:
-            run_cases(runner, chosen, records)
-            memory += [runner.memory(bench, case) for bench, case in chosen if bench.group == "train"]
+            run_cases(runner, chosen, parsed.quick, document)
+            document["memory"] += [
+                runner.memory(bench, case) for bench, case in chosen if bench.group == "train"
+            ]
             if runner.settings.torch and any(name in ("all", "beside") for name in parsed.what):
-                beside += runner.beside()
+                document["beside"] += runner.beside()
         except KeyboardInterrupt:
             print("interrupted: what follows is of the cases so far")
-    rows = results.summarise(records)
     document["seconds"] = round(time.monotonic() - begin)
-    document |= {"cases": records, "memory": memory, "beside": beside, "summary": rows}
-    if records:
-        print(f"\n{report.summary(rows)}\n{report.check(records)}")
-    if memory:
-        print(f"\n{report.memory(memory)}")
-    if beside:
-        print(f"\n{report.beside(beside)}")
-    write(parsed.out, document, runner.limits)
-    return 1 if any("failure" in record for record in records) else 0
+    document["summary"] = results.summarise(document["cases"])
+    for line in report.ending(document):
+        print(f"\n{line}")
+    write(parsed.out, document)
+    return 1 if any("failure" in record for record in document["cases"]) else 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,9 @@ class Process:
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         assert self.process.stdin is not None and self.process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass
         line = self.process.stdout.readline()
         if not line:
             raise Failure(f"{self.name} ended with status {self.process.wait()}")
@@ -82,9 +80,13 @@ class Process:
             raise Failure(f"{self.name}: {answer['failure']}")
         return answer
 
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
     def close(self) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):  # it may have ended with a request unread
+            self.process.stdin.close()
         self.process.stdout.close()
         try:
             self.process.wait(timeout=10)
@@ -117,10 +119,10 @@ class Settings:
 
 
 class Race:
-    """The contenders, started, and the limits that fastdl's measured."""
+    """The contenders, started."""
 
     def __init__(self, settings: Settings, stack: ExitStack) -> None:
-        self.settings = settings
+        self.settings, self.stack = settings, stack
         ours = self._start("fastdl", settings.threads, stack)
         self.hellos = {"fastdl": ours.ask("hello")}
         self.threads = self.hellos["fastdl"]["threads"]
@@ -129,7 +131,6 @@ class Race:
             if name != "fastdl":
                 self.processes[name] = self._start(name, self.threads, stack)
                 self.hellos[name] = self.processes[name].ask("hello")
-        self.limits = Limits(**ours.ask("limits"))
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
     def _start(self, name: str, threads: int, stack: ExitStack) -> Process:
@@ -139,6 +140,10 @@ class Race:
         process = Process(name, threads, environment)
         stack.callback(process.close)
         return process
+
+    def limits(self) -> Limits:
+        """Measured now, in fastdl's process: on a shared machine they change with the hour."""
+        return Limits(**self.processes["fastdl"].ask("limits"))
 
     def case(self, bench: Any, case: Any) -> Iterator[dict[str, Any]]:
         """A record for each mode of a case, or one of its failure."""
@@ -204,8 +209,10 @@ class Race:
         return seconds
 
     def _release(self) -> None:
-        for process in self.processes.values():
-            if process.process.poll() is None:
+        for name, process in self.processes.items():
+            if process.ended():
+                self.processes[name] = self._start(name, self.threads, self.stack)
+            else:
                 process.ask("release")
 
     def memory(self, bench: Any, case: Any, steps: int = 5) -> dict[str, Any]:

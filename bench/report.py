@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.disturbance import TOLERATED
@@ -93,3 +93,13 @@ def check(records: Sequence[Mapping[str, Any]]) -> str:
     count = sum(map(disturbed, records))
     note += f"\n{count} of {len(records)} timings were disturbed by other processes" if count else ""
     return f"before its timing, every case's results were checked against {held}{note}"
+
+
+def ending(document: Mapping[str, Any]) -> Iterator[str]:
+    """What follows the rows."""
+    if document["cases"]:
+        yield f"{summary(document['summary'])}\n{check(document['cases'])}"
+    if document["memory"]:
+        yield memory(document["memory"])
+    if document["beside"]:
+        yield beside(document["beside"])

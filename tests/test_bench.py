@@ -293,7 +293,8 @@ def test_a_wrong_result_is_not_timed(monkeypatch):
     ours = {"check": {"against": "the reference", "error": 1.0, "ok": False}}
 
     class Stub:
-        process = type("Ended", (), {"poll": staticmethod(lambda: 0)})
+        def ended(self):
+            return False
 
         def ask(self, do, **_):
             return ours.get(do, {})
@@ -304,6 +305,15 @@ def test_a_wrong_result_is_not_timed(monkeypatch):
     (failed,) = runner.case(bench, bench.cases[0])
     assert "results differ" in failed["failure"]
     assert "FAILED" in report.row(failed)
+
+
+def test_a_process_that_ended_is_started_again():
+    bench = registry.bench("conv2d")
+    with race.start(race.Settings(threads=1, seconds=1e-3, torch=False)) as runner:
+        runner.processes["fastdl"].process.kill()
+        (failed,) = runner.case(bench, bench.case("digits_conv1"))
+        assert "fastdl ended" in failed["failure"]
+        assert len([r for r in runner.case(bench, bench.case("digits_conv1")) if "seconds" in r]) == 2
 
 
 def test_torch_runs_in_a_process_without_fastdl():
