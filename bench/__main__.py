@@ -6,6 +6,7 @@ import argparse
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -137,6 +138,7 @@ def write(out: Path, document: dict[str, Any]) -> None:
 def main() -> int:
     parsed = arguments()
     begin = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is stopped reports what it has
     chosen = registry.select(parsed.what, parsed.quick)
     with race.start(settings(parsed)) as runner:
         document = about(runner)

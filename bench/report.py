@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.disturbance import TOLERATED
+from bench.results import disturbed
 
 HEADER = (
     f"{'case':46} {'mode':8} {'fastdl':>10} {'torch':>10} {'its best':>11} {'rate':>11} {'of limit':>10} "
@@ -40,10 +40,6 @@ def row(record: Mapping[str, Any]) -> str:
     if disturbed(record):
         line += f" ! others took {record['disturbance']:.0%} of the CPUs"
     return line.rstrip()
-
-
-def disturbed(record: Mapping[str, Any]) -> bool:
-    return (record.get("disturbance") or 0) > TOLERATED
 
 
 def _ms(value: float) -> str:
@@ -91,7 +87,10 @@ def check(records: Sequence[Mapping[str, Any]]) -> str:
     held = " or ".join(sorted(against)) or "nothing"
     note = " (cut-down copies of the cases: a few rows, one image; the JSON says which)" if reference else ""
     count = sum(map(disturbed, records))
-    note += f"\n{count} of {len(records)} timings were disturbed by other processes" if count else ""
+    if count:
+        note += (
+            f"\n{count} of {len(records)} timings were disturbed by other processes: left out of the means"
+        )
     return f"before its timing, every case's results were checked against {held}{note}"
 
 

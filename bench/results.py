@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import variants
+from bench.disturbance import TOLERATED
 from bench.limits import Limits
 from bench.op import Work
 
@@ -47,10 +48,11 @@ def derive(record: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
 
 
 def summarise(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """For each group and mode, the geometric mean and the worst of the ratios, and of the shares of the limit."""
+    """For each group and mode, the geometric mean and the worst of the ratios, and of the shares of the limit; without
+    the timings that others disturbed."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for record in records:
-        if "derived" in record:
+        if "derived" in record and not disturbed(record):
             groups.setdefault((record["group"], record["mode"]), []).append(record)
     summary = []
     for (group, mode), members in groups.items():
@@ -70,6 +72,10 @@ def summarise(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
         summary.append(row)
     return summary
+
+
+def disturbed(record: Mapping[str, Any]) -> bool:
+    return (record.get("disturbance") or 0) > TOLERATED
 
 
 def geometric_mean(values: Sequence[float]) -> float:

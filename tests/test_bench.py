@@ -93,7 +93,8 @@ def test_summary():
     records = [record([1.0] * 3, [best] * 3, {"forward": 1e9}) for best in (1.0, 4.0)]
     for each in records:
         each["derived"] = results.derive(each, LIMITS)
-    (row,) = results.summarise([*records, {"group": "conv2d", "failure": "no"}])
+    others = [{"group": "conv2d", "failure": "no"}, {**records[0], "disturbance": 0.5}]
+    (row,) = results.summarise([*records, *others])
     assert (row["cases"], row["ratio"], row["worst_ratio"]) == (2, pytest.approx(2.0), 1.0)
     assert "2.00" in report.summary([row])
 
