@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ SAME_LEVEL = {
 """What keeps PyTorch to the ISA level that fastdl is told to use."""
 
 
+OVERTIME = 2
+"""Budgets after which a disturbed timing ends with fewer repetitions."""
 TRIES = 3
 """Of timings that others disturb."""
 
@@ -202,9 +205,14 @@ class Race:
             total += tried["count"] * tried["seconds"]
         least, most = settings.repetitions
         seconds: dict[str, list[float]] = {label: [] for label, _, _ in runs}
-        for _ in range(min(most, max(least, round(settings.budget / total)))):
+        begin = time.monotonic()
+        for done in range(min(most, max(least, round(settings.budget / total)))):
+            if done >= least and time.monotonic() - begin > OVERTIME * settings.budget:
+                break
             for label, process, layout in runs:
-                answer = process.ask("time", mode=mode, layout=layout, seconds=0, count=counts[label])
+                answer = process.ask(
+                    "time", mode=mode, layout=layout, seconds=settings.seconds, count=counts[label]
+                )
                 seconds[label].append(answer["seconds"])
         return seconds
 

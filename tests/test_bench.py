@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import fastdl
@@ -333,3 +334,12 @@ def test_picture(tmp_path):
         each["derived"] = results.derive(each, LIMITS)
     plots.draw(tmp_path / "bench.png", [*records, {"failure": "no"}], LIMITS, "made up")
     assert (tmp_path / "bench.png").stat().st_size > 10_000
+
+
+def test_a_repetition_that_takes_too_long_is_cut_short():
+    calls = []
+    assert worker.repeated(lambda: calls.append(0), 100, 10.0) > 0
+    assert len(calls) == 100
+    calls.clear()
+    worker.repeated(lambda: (calls.append(0), time.sleep(0.01)), 100, 0.005)
+    assert len(calls) == 1
