@@ -164,8 +164,7 @@ class Race:
                 yield {**about, "mode": mode, "work": works[mode], "variant": variant, **timed}
         except Failure as failure:
             yield {**about, "failure": str(failure)}
-        finally:
-            self._release()
+        self._release()
 
     def _prepare(self, bench: Any, case: Any) -> list[tuple[str, Process, str]]:
         """(label, process, layout) of all that will be timed."""
