@@ -105,9 +105,9 @@ class Settings:
     isa: str = ""
     seconds: float = 0.03
     """Of calls in one repetition."""
-    repetitions: tuple[int, int] = (3, 9)
+    repetitions: tuple[int, int] = (3, 7)
     """As many as fit the budget, between these."""
-    budget: float = 2.0
+    budget: float = 1.5
     """Seconds that the repetitions of a case should take, in each mode."""
     torch: bool = field(default_factory=lambda: importlib.util.find_spec("torch") is not None)
 
