@@ -211,6 +211,12 @@ py::array new_array(const Shape& shape, const Shape* strides, DType dtype) {
                    owner);
 }
 
+Shape byte_strides(const Shape& shape, DType dtype, MemoryFormat format) {
+  Shape strides = format_strides(shape, format);
+  for (int i = 0; i < strides.size(); ++i) strides[i] *= static_cast<std::int64_t>(item_size(dtype));
+  return strides;
+}
+
 DenseView copied(const py::array& array, DType dtype, const Shape& strides) {
   const Shape shape = shape_of(array);
   py::array copy = new_array(shape, &strides, dtype);
@@ -222,12 +228,24 @@ DenseView copied(const py::array& array, DType dtype, const Shape& strides) {
 ArrayView view_of(py::array array, DType dtype) {
   const Shape shape = shape_of(array);
   if (!c_contiguous(array)) {
-    py::array copy = new_array(shape, dtype);
+    py::array copy = new_array(shape, nullptr, dtype);
     numpy("copyto")(copy, array);
     array = std::move(copy);
   }
   void* elements = const_cast<void*>(array.data());
   return ArrayView(std::move(array), elements, dtype, shape);
+}
+
+ArrayView view_of(py::array array, DType dtype, MemoryFormat format) {
+  if (format == MemoryFormat::contiguous) return view_of(std::move(array), dtype);
+  const Shape shape = shape_of(array), strides = byte_strides(shape, dtype, format);
+  if (!aligned(array) || !same_layout(array, strides)) return copied(array, dtype, strides);
+  void* elements = const_cast<void*>(array.data());
+  return ArrayView(std::move(array), elements, dtype, shape);
+}
+
+MemoryFormat format_of(const py::array& array) {
+  return array.ndim() == 4 ? suggested_format(shape_of(array), strides_of(array)) : MemoryFormat::contiguous;
 }
 
 StridedView in_c_order(ArrayView view) {
@@ -273,6 +291,30 @@ ArrayView input_array(const char* op, const char* argument, py::handle object, c
   return view_of(std::move(array), dtype);
 }
 
+MemoryFormat image_format(const char* op, const char* argument, py::handle object) {
+  return format_of(as_array(op, argument, object));
+}
+
+MemoryFormat gradient_format(const char* op, const char* argument, py::handle object,
+                             const std::vector<std::int64_t>& extents, const InputStrides& strides) {
+  if (!strides) return image_format(op, argument, object);
+  if (extents.size() != 4 || strides->size() != 4) return MemoryFormat::contiguous;
+  const auto shape_from = [](const std::vector<std::int64_t>& v) { return Shape{v[0], v[1], v[2], v[3]}; };
+  return suggested_format(shape_from(extents), shape_from(*strides));
+}
+
+ImageView image_array(const char* op, const char* argument, py::handle object) {
+  const py::array array = as_array(op, argument, object);
+  return image_array(op, argument, array, format_of(array));
+}
+
+ImageView image_array(const char* op, const char* argument, py::handle object, MemoryFormat format) {
+  py::array array = as_array(op, argument, object);
+  const DType dtype = dtype_of(op, argument, array);
+  if (array.ndim() != 4) format = MemoryFormat::contiguous;
+  return ImageView(view_of(std::move(array), dtype, format), format);
+}
+
 ArrayView optional_array(const char* op, const char* argument, py::handle object) {
   return object.is_none() ? ArrayView() : input_array(op, argument, object);
 }
@@ -301,13 +343,14 @@ DenseView dense_array_like(const char* op, const char* argument, py::handle obje
   return DenseView(std::move(array), elements, dtype, like.shape(), like.strides());
 }
 
-ArrayView index_array(const char* op, const char* argument, py::handle object) {
+ArrayView index_array(const char* op, const char* argument, py::handle object, MemoryFormat format) {
   py::array array = as_array(op, argument, object);
   const char kind = array.dtype().kind();
   if (kind != 'i' && kind != 'u') refuse(op, argument, "integers", std::string(py::str(array.dtype())));
   check_byte_order(op, argument, array.dtype());
   if (array.dtype().itemsize() != 8) array = array.attr("astype")("int64");
-  return view_of(std::move(array), DType::int64);
+  if (array.ndim() != 4) format = MemoryFormat::contiguous;
+  return view_of(std::move(array), DType::int64, format);
 }
 
 ArrayView index_or_input_array(const char* op, const char* argument, py::handle object) {
@@ -317,8 +360,8 @@ ArrayView index_or_input_array(const char* op, const char* argument, py::handle 
 }
 
 ArrayView gradient_array(const char* op, const char* argument, py::handle object, const Shape& expected,
-                         DType dtype) {
-  ArrayView view = input_array(op, argument, object);
+                         DType dtype, MemoryFormat format) {
+  ArrayView view = image_array(op, argument, object, format);
   check_same_dtype(op, argument, view.dtype(), dtype);
   if (!(view.shape() == expected))
     throw ValueError(concat("[", op, "] ", argument, ": expected ", expected, ", got ", view.shape()));
@@ -334,17 +377,19 @@ ArrayView inout_array(const char* op, const char* argument, py::handle object) {
   return view_of(array, dtype);
 }
 
-py::array new_array(const Shape& shape, DType dtype) {
-  return new_array(shape, nullptr, dtype);
+py::array new_array(const Shape& shape, DType dtype, MemoryFormat format) {
+  if (format == MemoryFormat::contiguous) return new_array(shape, nullptr, dtype);
+  const Shape strides = byte_strides(shape, dtype, format);
+  return new_array(shape, &strides, dtype);
 }
 
 py::array new_array_like(const DenseView& like) {
   return new_array(like.shape(), &like.strides(), like.dtype());
 }
 
-py::object new_array_if(bool wanted, const Shape& shape, DType dtype) {
+py::object new_array_if(bool wanted, const Shape& shape, DType dtype, MemoryFormat format) {
   if (!wanted) return py::none();
-  return new_array(shape, dtype);
+  return new_array(shape, dtype, format);
 }
 
 ElementwiseResult::ElementwiseResult(const char* op, const char* argument, py::handle operand,

@@ -3,10 +3,14 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <optional>
+#include <vector>
+
 #include "core/allocator.h"
 #include "core/backend.h"
 #include "core/dtype.h"
 #include "core/gil.h"
+#include "core/memory_format.h"
 #include "core/shape.h"
 
 namespace fastdl {
@@ -65,6 +69,17 @@ class StridedView : public ArrayView {
   Shape strides_;
 };
 
+/// An aligned, dense view of an image operand in the memory format that its strides tell.
+class ImageView : public ArrayView {
+ public:
+  ImageView(ArrayView view, MemoryFormat format) : ArrayView(std::move(view)), format_(format) {}
+
+  MemoryFormat format() const { return format_; }
+
+ private:
+  MemoryFormat format_;
+};
+
 /// The object itself, or the NumPy array that an object with __array_interface__ or CPU DLPack is a view of.
 /// TypeError for objects that are no arrays, and for masked ones; ValueError for arrays on another device.
 py::array as_array(const char* op, const char* argument, py::handle object);
@@ -77,7 +92,22 @@ inline constexpr const char* floating_dtypes = "float32 or float64";
 ArrayView input_array(const char* op, const char* argument, py::handle object,
                       const char* expected = floating_dtypes);
 
-/// The same, or an empty view for None.
+/// The same for an operand whose kernels take channels_last too: a copy only where the array is not dense in
+/// the format that it has, or is to have.
+ImageView image_array(const char* op, const char* argument, py::handle object);
+ImageView image_array(const char* op, const char* argument, py::handle object, MemoryFormat format);
+
+/// The format that image_array would tell.
+MemoryFormat image_format(const char* op, const char* argument, py::handle object);
+
+/// The strides of a forward's input, in any unit, where they are known.
+using InputStrides = std::optional<std::vector<std::int64_t>>;
+
+/// The format of an input's gradient: what the input's extents and strides tell, or else those of `argument`.
+MemoryFormat gradient_format(const char* op, const char* argument, py::handle object,
+                             const std::vector<std::int64_t>& extents, const InputStrides& strides);
+
+/// input_array's, or an empty view for None.
 ArrayView optional_array(const char* op, const char* argument, py::handle object);
 
 /// An operand as input_array takes it, with its own strides. A copy only where it is misaligned.
@@ -91,23 +121,25 @@ DenseView dense_array(const char* op, const char* argument, py::handle object);
 DenseView dense_array_like(const char* op, const char* argument, py::handle object, const DenseView& like);
 
 /// Integers of any width, as int64. TypeError for byte-swapped ones.
-ArrayView index_array(const char* op, const char* argument, py::handle object);
+ArrayView index_array(const char* op, const char* argument, py::handle object,
+                      MemoryFormat format = MemoryFormat::contiguous);
 
 /// Integers as index_array, floating dtypes as input_array: targets that may be classes or probabilities.
 ArrayView index_or_input_array(const char* op, const char* argument, py::handle object);
 
 /// An operand of backward, whose shape and dtype follow from the forward's operands.
 ArrayView gradient_array(const char* op, const char* argument, py::handle object, const Shape& expected,
-                         DType dtype);
+                         DType dtype, MemoryFormat format = MemoryFormat::contiguous);
 
 /// An operand to change in place: must be a writeable, aligned, C-contiguous NumPy array.
 ArrayView inout_array(const char* op, const char* argument, py::handle object);
 
 /// A new uninitialised array on the library's own memory.
-py::array new_array(const Shape& shape, DType dtype);
+py::array new_array(const Shape& shape, DType dtype, MemoryFormat format = MemoryFormat::contiguous);
 
 /// The same where `wanted`, else None: for gradients that nobody asked for.
-py::object new_array_if(bool wanted, const Shape& shape, DType dtype);
+py::object new_array_if(bool wanted, const Shape& shape, DType dtype,
+                        MemoryFormat format = MemoryFormat::contiguous);
 
 /// A new uninitialised array with the shape, dtype and strides of `like`.
 py::array new_array_like(const DenseView& like);

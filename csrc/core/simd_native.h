@@ -55,6 +55,7 @@ struct VecTraits<float> {
       __attribute__((vector_size(FASTDL_VECTOR_BYTES), aligned(alignof(float)), may_alias));
   using int_type = decltype(type{} < type{});
   typedef std::uint32_t uint_type __attribute__((vector_size(FASTDL_VECTOR_BYTES)));
+  typedef std::uint8_t byte_type __attribute__((vector_size(FASTDL_VECTOR_BYTES / 4)));
 };
 
 template <>
@@ -64,6 +65,7 @@ struct VecTraits<double> {
       __attribute__((vector_size(FASTDL_VECTOR_BYTES), aligned(alignof(double)), may_alias));
   using int_type = decltype(type{} < type{});
   typedef std::uint64_t uint_type __attribute__((vector_size(FASTDL_VECTOR_BYTES)));
+  typedef std::uint8_t byte_type __attribute__((vector_size(FASTDL_VECTOR_BYTES / 8)));
 };
 
 template <class T>
@@ -75,6 +77,10 @@ using IntVec = typename VecTraits<T>::int_type;
 
 template <class T>
 using UintVec = typename VecTraits<T>::uint_type;
+
+/// One byte for each lane of a Vec<T>.
+template <class T>
+using ByteVec = typename VecTraits<T>::byte_type;
 
 template <class T>
 inline constexpr int lanes = FASTDL_VECTOR_BYTES / static_cast<int>(sizeof(T));
@@ -105,6 +111,49 @@ struct Native {
   using F = Vec<float>;
   using D = Vec<double>;
   using U = UintVec<double>;
+
+  /// Each lane's low byte: without AVX-512 the compiler goes lane by lane, so two packs do it for 32-bit
+  /// lanes.
+  FASTDL_INLINE static ByteVec<float> low_bytes(IntVec<float> v) {
+#if FASTDL_SIMD_AVX2
+    v &= 0xFF;
+    const __m256i all = bit_cast<__m256i>(v);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+    return bit_cast<ByteVec<float>>(_mm_cvtsi128_si64(_mm_packus_epi16(words, words)));
+#elif FASTDL_SIMD_SSE4
+    v &= 0xFF;
+    const __m128i words = _mm_packus_epi32(bit_cast<__m128i>(v), bit_cast<__m128i>(v));
+    return bit_cast<ByteVec<float>>(_mm_cvtsi128_si32(_mm_packus_epi16(words, words)));
+#else
+    return __builtin_convertvector(v, ByteVec<float>);
+#endif
+  }
+  FASTDL_INLINE static ByteVec<double> low_bytes(IntVec<double> v) {
+    return __builtin_convertvector(v, ByteVec<double>);
+  }
+
+  /// A byte in each lane; again the compiler goes lane by lane.
+  FASTDL_INLINE static IntVec<float> widened(ByteVec<float> v) {
+#if FASTDL_SIMD_AVX512
+    return bit_cast<IntVec<float>>(_mm512_cvtepu8_epi32(bit_cast<__m128i>(v)));
+#elif FASTDL_SIMD_AVX2
+    return bit_cast<IntVec<float>>(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bit_cast<std::int64_t>(v))));
+#elif FASTDL_SIMD_SSE4
+    return bit_cast<IntVec<float>>(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bit_cast<std::int32_t>(v))));
+#else
+    return __builtin_convertvector(v, IntVec<float>);
+#endif
+  }
+  FASTDL_INLINE static IntVec<double> widened(ByteVec<double> v) {
+#if FASTDL_SIMD_AVX512
+    return bit_cast<IntVec<double>>(_mm512_cvtepu8_epi64(_mm_cvtsi64_si128(bit_cast<std::int64_t>(v))));
+#elif FASTDL_SIMD_AVX2
+    return bit_cast<IntVec<double>>(_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bit_cast<std::int32_t>(v))));
+#else
+    return __builtin_convertvector(v, IntVec<double>);
+#endif
+  }
+
 #if defined(__x86_64__)
   static constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   FASTDL_INLINE static void streaming_fence() { _mm_sfence(); }
