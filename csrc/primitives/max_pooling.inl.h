@@ -1,136 +1,180 @@
-// The largest element of each window and where it is: the first of equals, the last NaN where there are any.
+// The largest element of each window and which tap of the window it is: the first of equals, the last NaN
+// where there are any. Taps are numbered row by row, so that a number is larger the later the tap comes.
 #pragma once
 
-#include <limits>
-#include <utility>
-
 #include "core/backend.h"
-#include "primitives/pooling.inl.h"
+#include "primitives/max_pooling_pixels.inl.h"
+#include "primitives/max_pooling_rows.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-template <class T>
-constexpr T lowest = -std::numeric_limits<T>::infinity();
-
-/// Max pooling of one plane's output row p.
-template <class T>
-struct MaxRow {
-  const PoolingGeometry& g;
-  const T* plane;
-  std::int64_t p, r_begin, r_end;
-
-  MaxRow(const PoolingGeometry& geometry, const T* x, std::int64_t row)
-      : g(geometry), plane(x), p(row), r_begin(g.h.first_tap(row)), r_end(g.h.last_tap(row)) {}
-
-  /// Flat position in the plane of tap (r, 0) of a window whose first column is `column`.
-  std::int64_t position(std::int64_t r, std::int64_t column) const {
-    return (g.h.origin(p) + r * g.h.dilation) * g.w.size + column;
+/// Calls body(Tap{}) with the type of a tap's number.
+template <class Body>
+FASTDL_INLINE void with_tap(const PoolingGeometry& g, Body&& body) {
+  switch (tap_dtype(g)) {
+    case DType::uint8:
+      return body(std::uint8_t{});
+    case DType::int32:
+      return body(std::int32_t{});
+    default:
+      return body(std::int64_t{});
   }
+}
 
-  /// One output. A window without an element gives -infinity at -1.
-  void one(std::int64_t q, T& y, std::int64_t* index) const {
-    const std::int64_t column = g.w.origin(q), s_begin = g.w.first_tap(q), s_end = g.w.last_tap(q);
-    T best = lowest<T>;
-    std::int64_t where =
-        r_begin < r_end && s_begin < s_end ? position(r_begin, column + s_begin * g.w.dilation) : -1;
-    for (std::int64_t r = r_begin; r < r_end; ++r)
-      for (std::int64_t s = s_begin; s < s_end; ++s) {
-        const std::int64_t i = position(r, column + s * g.w.dilation);
-        if (plane[i] > best || plane[i] != plane[i]) best = plane[i], where = i;
-      }
-    y = best;
-    if (index) *index = where;
-  }
+FASTDL_INLINE bool one_by_one(const PoolingGeometry& g) {
+  return tap_dtype(g) == DType::int64 || may_miss(g);
+}
 
-  /// Whether lanes can count positions from a window's origin.
-  bool fits() const {
-    return (r_end * g.h.dilation + 1) * g.w.size <= std::numeric_limits<Lane<IntVec<T>>>::max();
-  }
+/// Where an image's element is: of one plane, or of one channel.
+struct ElementOrder {
+  std::int64_t image, channel, pixel, channels;
 
-  /// One output, the lanes side by side in its window.
-  void wide(std::int64_t q, T& y, std::int64_t* index) const {
-    using Index = Lane<IntVec<T>>;
-    const std::int64_t column = g.w.begin(q), row_step = g.h.dilation * g.w.size;
-    std::int64_t width = g.w.end(q) - column, rows = r_end - r_begin;
-    if (width == g.w.size && g.h.dilation == 1) width *= std::exchange(rows, 1);
-    const std::int64_t first = position(r_begin, column);
-    Vec<T> best = broadcast(lowest<T>);
-    IntVec<T> where = lane_index<T>();
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t s = 0; s < width; s += lanes<T>) {
-        const T* from = plane + first + r * row_step + s;
-        const int count = static_cast<int>(std::min<std::int64_t>(lanes<T>, width - s));
-        const Vec<T> x = count == lanes<T> ? load(from) : load_partial(from, count, lowest<T>);
-        const IntVec<T> better = (x > best) | isnan(x);
-        best = select(better, x, best);
-        where = select(better, lane_index<T>() + static_cast<Index>(r * row_step + s), where);
-      }
-    int chosen = 0;
-    for (int i = 1; i < lanes<T>; ++i) {
-      const bool nan = best[i] != best[i], chosen_nan = best[chosen] != best[chosen];
-      const bool better =
-          nan ? !chosen_nan || where[i] > where[chosen]
-              : best[i] > best[chosen] || (best[i] == best[chosen] && where[i] < where[chosen]);
-      if (better) chosen = i;
-    }
-    y = best[chosen];
-    if (index) *index = first + static_cast<std::int64_t>(where[chosen]);
+  ElementOrder(const PoolingGeometry& g, std::int64_t pixels) : channels(g.channels) {
+    const bool last = g.format == MemoryFormat::channels_last;
+    image = g.channels * pixels, channel = last ? 1 : pixels, pixel = last ? g.channels : 1;
   }
-
-  /// `count` <= lanes neighbouring outputs whose windows lie within the row's columns.
-  template <int Step>
-  void several(std::int64_t q, int count, T* y, std::int64_t* index) const {
-    using Index = Lane<IntVec<T>>;
-    const std::int64_t column = g.w.origin(q), row_step = g.h.dilation * g.w.size;
-    Vec<T> best = broadcast(lowest<T>);
-    IntVec<T> where = IntVec<T>{} + static_cast<Index>(r_begin * row_step);
-    for (std::int64_t r = r_begin; r < r_end; ++r) {
-      const T* row = plane + position(r, column);
-      for (std::int64_t s = 0; s < g.w.kernel; ++s) {
-        const Vec<T> x = load_strided<Step>(row + s * g.w.dilation, g.w.stride, count);
-        const IntVec<T> better = (x > best) | isnan(x);
-        best = select(better, x, best);
-        if (index)
-          where = select(better, IntVec<T>{} + static_cast<Index>(r * row_step + s * g.w.dilation), where);
-      }
-    }
-    store_partial(y, best, count);
-    if (!index) return;
-    const std::int64_t first = position(0, column);
-    for (int i = 0; i < count; ++i)
-      index[i] = r_begin < r_end ? first + i * g.w.stride + static_cast<std::int64_t>(where[i]) : -1;
-  }
+  std::int64_t plane(std::int64_t i) const { return i / channels * image + i % channels * channel; }
 };
 
-/// y and, where not null, indices: flat positions in the plane.
-template <class T>
-void max_pool(const PoolingGeometry& g, const T* x, T* y, std::int64_t* indices) {
-  const WholeWindows whole(g.w);
-  const std::int64_t P = g.h.outputs, Q = g.w.outputs;
-  with_step(g.w.stride, [&](auto step) {
-    for_output_rows(g, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const MaxRow<T> windows(g, x + row / P * g.input_plane(), row % P);
-        T* to = y + row * Q;
-        std::int64_t* index = indices ? indices + row * Q : nullptr;
-        const auto at = [&](std::int64_t q) { return index ? index + q : nullptr; };
-        const auto single = [&](std::int64_t q) {
-          const bool is_wide = g.w.dilation == 1 && g.w.end(q) - g.w.begin(q) >= lanes<T> && windows.fits() &&
-                               windows.r_begin < windows.r_end;
-          is_wide ? windows.wide(q, to[q], at(q)) : windows.one(q, to[q], at(q));
-        };
-        std::int64_t q = 0;
-        if (g.w.kernel < lanes<T> && whole.begin < whole.end && windows.fits()) {
-          for (; q < whole.begin; ++q) single(q);
-          for (int count; q < whole.end; q += count) {
-            count = static_cast<int>(std::min<std::int64_t>(lanes<T>, whole.end - q));
-            windows.template several<decltype(step)::value>(q, count, to + q, at(q));
-          }
+/// Any window of any shape, in either memory format.
+template <class T, class Tap>
+void max_pool_singly(const PoolingGeometry& g, const T* x, T* y, Tap* taps) {
+  const ElementOrder in(g, g.input_plane()), out(g, g.output_plane());
+  for_planes(g, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin * g.output_plane(); i < end * g.output_plane(); ++i) {
+      const std::int64_t plane = i / g.output_plane(), o = i % g.output_plane();
+      const std::int64_t p = o / g.w.outputs, q = o % g.w.outputs;
+      T best = lowest<T>;
+      Tap where = no_tap<Tap>;
+      for (std::int64_t r = g.h.first_tap(p); r < g.h.last_tap(p); ++r)
+        for (std::int64_t s = g.w.first_tap(q); s < g.w.last_tap(q); ++s) {
+          const std::int64_t row = g.h.origin(p) + r * g.h.dilation,
+                             column = g.w.origin(q) + s * g.w.dilation;
+          const T value = x[in.plane(plane) + (row * g.w.size + column) * in.pixel];
+          if (where == no_tap<Tap> || value > best || value != value)
+            best = value, where = static_cast<Tap>(r * g.tap_columns() + s);
         }
-        for (; q < Q; ++q) single(q);
+      const std::int64_t at = out.plane(plane) + o * out.pixel;
+      y[at] = best;
+      if (taps) taps[at] = where;
+    }
+  });
+}
+
+/// y and, where not null, taps: in the order of y, but [block][p][q][plane] on the route of blocks.
+template <class T, class Tap>
+void max_pool(const PoolingGeometry& g, const T* x, T* y, Tap* taps) {
+  if (one_by_one(g)) return max_pool_singly(g, x, y, taps);
+  if constexpr (sizeof(Tap) < 8) {
+    const auto run = [&](auto tracked) {
+      constexpr bool with_taps = decltype(tracked)::value;
+      switch (pooling_route(g)) {
+        case PoolingRoute::planes:
+          return max_pool_planes<with_taps>(g, x, y, taps);
+        case PoolingRoute::rows:
+          return max_pool_rows<with_taps>(g, x, y, taps);
+        case PoolingRoute::blocks:
+          return max_pool_blocks<with_taps>(g, x, y, taps);
+        case PoolingRoute::pixels:
+          return max_pool_pixels<with_taps>(g, x, y, taps);
       }
+    };
+    taps ? run(std::true_type()) : run(std::false_type());
+  }
+}
+
+/// Calls body(output, p, q, place) for every output of the planes of a chunk: `output` counts in y's
+/// memory, `place` in the taps'.
+template <class Body>
+FASTDL_INLINE void for_taps(const PoolingGeometry& g, std::int64_t begin, std::int64_t end, Body&& body) {
+  const bool in_blocks = !one_by_one(g) && pooling_route(g) == PoolingRoute::blocks;
+  const ElementOrder out(g, g.output_plane());
+  for (std::int64_t plane = begin; plane < end; ++plane) {
+    const std::int64_t first = plane / pooling_block * pooling_block;
+    const std::int64_t step = in_blocks ? std::min(pooling_block, g.planes - first) : out.pixel;
+    std::int64_t at = out.plane(plane), place = in_blocks ? first * g.output_plane() + plane - first : at;
+    for (std::int64_t p = 0; p < g.h.outputs; ++p)
+      for (std::int64_t q = 0; q < g.w.outputs; ++q, at += out.pixel, place += step) body(at, p, q, place);
+  }
+}
+
+/// Where in its plane a tap is: h * W + w, -1 for none.
+template <class Tap>
+FASTDL_INLINE std::int64_t position_of(const PoolingGeometry& g, std::int64_t h_origin, std::int64_t w_origin,
+                                       Tap tap) {
+  if (tap == no_tap<Tap>) return -1;
+  using Number = std::conditional_t<sizeof(Tap) < 8, std::uint32_t, std::uint64_t>;
+  const auto columns = static_cast<Number>(g.tap_columns()), number = static_cast<Number>(tap);
+  const auto r = static_cast<std::int64_t>(number / columns), s = static_cast<std::int64_t>(number % columns);
+  return (h_origin + r * g.h.dilation) * g.w.size + w_origin + s * g.w.dilation;
+}
+
+/// indices, in y's order: where in its plane each maximum is.
+template <class Tap>
+void positions_of_taps(const PoolingGeometry& g, const Tap* taps, std::int64_t* indices) {
+  const Windows rows(g.h), columns(g.w);
+  for_planes(g, [&](std::int64_t begin, std::int64_t end) {
+    for_taps(g, begin, end, [&](std::int64_t at, std::int64_t p, std::int64_t q, std::int64_t place) {
+      indices[at] = position_of(g, rows[p].origin, columns[q].origin, taps[place]);
     });
+  });
+}
+
+/// Of `indices` and `taps` one at most is not null.
+template <class T>
+void max_pool(const PoolingGeometry& g, const T* x, T* y, std::int64_t* indices, void* taps) {
+  with_tap(g, [&]<class Tap>(Tap) {
+    if (!indices) return max_pool(g, x, y, static_cast<Tap*>(taps));
+    const auto outputs = static_cast<std::size_t>(g.planes * g.output_plane());
+    const Workspace memory(outputs * sizeof(Tap));
+    max_pool(g, x, y, static_cast<Tap*>(memory.data()));
+    positions_of_taps(g, static_cast<const Tap*>(memory.data()), indices);
+  });
+}
+
+/// Each plane of grad_x is zero but for the gradients of the outputs that were found there, added in order.
+template <class T, class Tap>
+void scatter_to_taps(const PoolingGeometry& g, const T* grad_y, const Tap* taps, T* grad_x) {
+  const Windows rows(g.h), columns(g.w);
+  const ElementOrder in(g, g.input_plane());
+  for_planes(g, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      T* to = grad_x + in.plane(plane);
+      clear_pixels(to, g.input_plane(), in.pixel, 1);
+      for_taps(g, plane, plane + 1, [&](std::int64_t at, std::int64_t p, std::int64_t q, std::int64_t place) {
+        const std::int64_t i = position_of(g, rows[p].origin, columns[q].origin, taps[place]);
+        if (i >= 0) to[i * in.pixel] += grad_y[at];
+      });
+    }
+  });
+}
+
+/// The gradient of max_pool with its taps.
+template <class T>
+void max_pool_backward(const PoolingGeometry& g, const T* grad_y, const void* taps, T* grad_x) {
+  constexpr std::int64_t most_compared = 32;  // taps: a vector of outputs meets each, one output only one
+  with_tap(g, [&]<class Tap>(Tap) {
+    const auto* numbers = static_cast<const Tap*>(taps);
+    if constexpr (sizeof(Tap) == 1) {
+      if (!one_by_one(g) && g.tap_numbers() <= most_compared) switch (pooling_route(g)) {
+          case PoolingRoute::rows:
+            return max_pool_backward_rows(g, grad_y, numbers, grad_x);
+          case PoolingRoute::blocks:
+            return max_pool_backward_blocks(g, grad_y, numbers, grad_x);
+          case PoolingRoute::pixels:
+            return max_pool_backward_pixels(g, grad_y, numbers, grad_x);
+          case PoolingRoute::planes:
+            break;
+        }
+    }
+    if constexpr (sizeof(Tap) < 8) {
+      if (!one_by_one(g) && pooling_route(g) == PoolingRoute::pixels)
+        return scatter_to_pixels(g, grad_y, numbers, grad_x);
+      if (!one_by_one(g) && pooling_route(g) == PoolingRoute::planes)
+        return max_pool_backward_planes(g, grad_y, numbers, grad_x);
+    }
+    scatter_to_taps(g, grad_y, numbers, grad_x);
   });
 }
 
@@ -140,18 +184,19 @@ void max_pool(const PoolingGeometry& g, const T* x, T* y, std::int64_t* indices)
 template <class T>
 Status scatter_to_maxima(const PoolingGeometry& g, const T* grad_y, const std::int64_t* indices, T* grad_x) {
   const std::int64_t count = g.planes * g.output_plane();
+  const ElementOrder in(g, g.input_plane()), out(g, g.output_plane());
   std::int64_t first_bad = count;
   for_planes(g, [&](std::int64_t begin, std::int64_t end) {
     std::int64_t bad = count;
     for (std::int64_t plane = begin; plane < end; ++plane) {
-      T* to = grad_x + plane * g.input_plane();
-      std::fill_n(to, g.input_plane(), T(0));
-      for (std::int64_t i = plane * g.output_plane(); i < (plane + 1) * g.output_plane(); ++i) {
-        const std::int64_t index = indices[i];
+      T* to = grad_x + in.plane(plane);
+      clear_pixels(to, g.input_plane(), in.pixel, 1);
+      for (std::int64_t o = 0; o < g.output_plane(); ++o) {
+        const std::int64_t at = out.plane(plane) + o * out.pixel, index = indices[at];
         if (index >= 0 && index < g.input_plane()) {
-          to[index] += grad_y[i];
+          to[index * in.pixel] += grad_y[at];
         } else if (index != -1) {
-          bad = std::min(bad, i);
+          bad = std::min(bad, plane * g.output_plane() + o);
         }
       }
     }
@@ -160,7 +205,11 @@ Status scatter_to_maxima(const PoolingGeometry& g, const T* grad_y, const std::i
            !__atomic_compare_exchange_n(&first_bad, &seen, bad, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
   });
-  if (first_bad < count) return {Status::bad_index, first_bad, indices[first_bad]};
+  if (first_bad < count) {
+    const std::int64_t at =
+        out.plane(first_bad / g.output_plane()) + first_bad % g.output_plane() * out.pixel;
+    return {Status::bad_index, first_bad, indices[at]};
+  }
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "primitives/pooling.h"
 
+#include <limits>
+
 #include "core/check.h"
 #include "core/error.h"
 
@@ -15,8 +17,25 @@ void check_input(const char* op, const Shape& input, DType dtype) {
       throw ValueError(concat("[", op, "] input: expected no empty axis but the batch, got ", input));
 }
 
-std::int64_t plane_count(const Shape& input) {
-  return input.size() == 4 ? input[0] * input[1] : input[0];
+PoolingGeometry without_windows(const Shape& input, DType dtype, MemoryFormat format) {
+  PoolingGeometry g{};
+  g.dtype = dtype;
+  g.format = format;
+  g.channels = input[input.size() - 3];
+  g.planes = input.size() == 4 ? input[0] * g.channels : g.channels;
+  return g;
+}
+
+/// Without dilation padding and ceil mode leave every window a tap.
+bool axis_may_miss(const WindowAxis& axis) {
+  if (axis.dilation == 1) return false;
+  for (std::int64_t o = 0; o < axis.outputs; ++o)
+    if (axis.first_tap(o) >= axis.last_tap(o)) return true;
+  return false;
+}
+
+bool is_one_window(const WindowAxis& axis) {
+  return axis.outputs == 1 && axis.dilation == 1 && axis.begin(0) == 0 && axis.end(0) == axis.size;
 }
 
 /// In ceil mode the last window may hang over the end, but must start inside the axis or its leading padding.
@@ -30,7 +49,8 @@ std::int64_t pooled_size(const WindowAxis& axis, bool ceil_mode) {
 }  // namespace
 
 PoolingGeometry pooling_geometry(const char* op, const Shape& input, DType dtype, Pair kernel_size,
-                                 Pair stride, Pair padding, Pair dilation, bool ceil_mode) {
+                                 Pair stride, Pair padding, Pair dilation, bool ceil_mode,
+                                 MemoryFormat format) {
   check_input(op, input, dtype);
   const auto shown = [](Pair pair) { return Shape{pair[0], pair[1]}; };
   if (kernel_size[0] < 1 || kernel_size[1] < 1)
@@ -42,9 +62,7 @@ PoolingGeometry pooling_geometry(const char* op, const Shape& input, DType dtype
     if (padding[i] > kernel_size[i] / 2)
       throw ValueError(concat("[", op, "] padding: expected at most half of kernel_size ", shown(kernel_size),
                               ", got ", shown(padding)));
-  PoolingGeometry g{};
-  g.dtype = dtype;
-  g.planes = plane_count(input);
+  PoolingGeometry g = without_windows(input, dtype, format);
   const auto axis = [&](int i) {
     WindowAxis result{input[input.size() - 2 + i], 0, kernel_size[i], stride[i], padding[i], dilation[i]};
     result.outputs = pooled_size(result, ceil_mode);
@@ -59,11 +77,9 @@ PoolingGeometry pooling_geometry(const char* op, const Shape& input, DType dtype
 }
 
 PoolingGeometry adaptive_pooling_geometry(const char* op, const Shape& input, DType dtype,
-                                          const OutputSize& output_size) {
+                                          const OutputSize& output_size, MemoryFormat format) {
   check_input(op, input, dtype);
-  PoolingGeometry g{};
-  g.dtype = dtype;
-  g.planes = plane_count(input);
+  PoolingGeometry g = without_windows(input, dtype, format);
   const auto axis = [&](int i) {
     const std::int64_t size = input[input.size() - 2 + i], outputs = output_size[i].value_or(size);
     check_at_least(op, "output_size", outputs, 0);
@@ -74,6 +90,27 @@ PoolingGeometry adaptive_pooling_geometry(const char* op, const Shape& input, DT
   };
   g.h = axis(0), g.w = axis(1);
   return g;
+}
+
+DType tap_dtype(const PoolingGeometry& g) {
+  if (g.tap_numbers() <= std::numeric_limits<std::uint8_t>::max()) return DType::uint8;
+  return g.tap_numbers() <= std::numeric_limits<std::int32_t>::max() ? DType::int32 : DType::int64;
+}
+
+bool may_miss(const PoolingGeometry& g) {
+  return axis_may_miss(g.h) || axis_may_miss(g.w);
+}
+
+PoolingRoute pooling_route(const PoolingGeometry& g) {
+  if (g.format == MemoryFormat::channels_last) return PoolingRoute::pixels;
+  constexpr std::int64_t smallest_plane = 48;  // elements, that summing up the lanes at the end pays for
+  if (is_one_window(g.h) && is_one_window(g.w) && g.input_plane() >= smallest_plane)
+    return PoolingRoute::planes;
+  // Outputs in a row that vectors along it pay for: more where both of its ends leave the image.
+  constexpr std::int64_t fewest_inside = 12, fewest_across = 33;
+  const bool narrow = !g.h.adaptive() && !g.w.adaptive() && g.w.stride <= 2 && g.w.kernel <= widest_window;
+  const bool rows = narrow && g.w.outputs >= (g.w.padding > 0 ? fewest_across : fewest_inside);
+  return rows ? PoolingRoute::rows : PoolingRoute::blocks;
 }
 
 Shape pooled_shape(const Shape& input, const PoolingGeometry& geometry) {

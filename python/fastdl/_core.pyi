@@ -26,19 +26,33 @@ def adam_step(
     /,
 ) -> None: ...
 def adaptive_avg_pool2d_backward(
-    grad: Any, extents: Sequence[int], output_size: Sequence[int | None], /
+    grad: Any, extents: Sequence[int], strides: Sequence[int] | None, output_size: Sequence[int | None], /
 ) -> ndarray: ...
 def adaptive_avg_pool2d_forward(x: Any, output_size: Sequence[int | None], /) -> ndarray: ...
 def adaptive_max_pool2d_backward(
-    grad: Any, indices: Any, extents: Sequence[int], output_size: Sequence[int | None], /
+    grad: Any,
+    indices: Any,
+    extents: Sequence[int],
+    strides: Sequence[int] | None,
+    output_size: Sequence[int | None],
+    /,
 ) -> ndarray: ...
 def adaptive_max_pool2d_forward(
-    x: Any, output_size: Sequence[int | None], needs_indices: bool, /
+    x: Any, output_size: Sequence[int | None], needs_indices: bool, needs_taps: bool, /
 ) -> tuple[Any, ...]: ...
+def adaptive_max_pool2d_taps_backward(
+    grad: Any,
+    taps: Any,
+    extents: Sequence[int],
+    strides: Sequence[int] | None,
+    output_size: Sequence[int | None],
+    /,
+) -> ndarray: ...
 def as_array(op: str, argument: str, object: Any, /) -> ndarray: ...
 def avg_pool2d_backward(
     grad: Any,
     extents: Sequence[int],
+    strides: Sequence[int] | None,
     kernel_size: Pair,
     stride: Pair,
     padding: Pair,
@@ -203,6 +217,7 @@ def max_pool2d_backward(
     grad: Any,
     indices: Any,
     extents: Sequence[int],
+    strides: Sequence[int] | None,
     kernel_size: Pair,
     stride: Pair,
     padding: Pair,
@@ -218,11 +233,24 @@ def max_pool2d_forward(
     dilation: Pair,
     ceil_mode: bool,
     needs_indices: bool,
+    needs_taps: bool,
     /,
 ) -> tuple[Any, ...]: ...
 def measure_copy_bandwidth(bytes: int) -> float: ...
 def measure_fma_peak() -> float: ...
 def measure_read_bandwidth(bytes: int) -> float: ...
+def max_pool2d_taps_backward(
+    grad: Any,
+    taps: Any,
+    extents: Sequence[int],
+    strides: Sequence[int] | None,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    ceil_mode: bool,
+    /,
+) -> ndarray: ...
 def memory_stats() -> dict[str, int]: ...
 def op_names() -> list[str]: ...
 def pad_backward(grad: Any, input_size: Sequence[int], pad: Sequence[int], mode: str, /) -> ndarray: ...

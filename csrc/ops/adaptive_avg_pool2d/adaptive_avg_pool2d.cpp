@@ -2,8 +2,9 @@
 
 namespace fastdl {
 
-PoolingGeometry adaptive_avg_pool2d_geometry(const Shape& input, DType dtype, const OutputSize& output_size) {
-  return adaptive_pooling_geometry("adaptive_avg_pool2d", input, dtype, output_size);
+PoolingGeometry adaptive_avg_pool2d_geometry(const Shape& input, DType dtype, const OutputSize& output_size,
+                                             MemoryFormat format) {
+  return adaptive_pooling_geometry("adaptive_avg_pool2d", input, dtype, output_size, format);
 }
 
 }  // namespace fastdl

@@ -6,7 +6,7 @@ namespace {
 
 Status adaptive_avg_pool2d_forward(const Launch&, const PoolingGeometry& g, const void* x, void* y) {
   with_type(g.dtype, [&]<class T>(T) {
-    average_pool(WindowDivisor{g, false, 0}, static_cast<const T*>(x), static_cast<T*>(y));
+    average_pool(g, DivisorRule{false, 0}, static_cast<const T*>(x), static_cast<T*>(y));
   });
   return {};
 }
@@ -14,7 +14,7 @@ Status adaptive_avg_pool2d_forward(const Launch&, const PoolingGeometry& g, cons
 Status adaptive_avg_pool2d_backward(const Launch&, const PoolingGeometry& g, const void* grad_y,
                                     void* grad_x) {
   with_type(g.dtype, [&]<class T>(T) {
-    average_pool_backward(WindowDivisor{g, false, 0}, static_cast<const T*>(grad_y), static_cast<T*>(grad_x));
+    average_pool_backward(g, DivisorRule{false, 0}, static_cast<const T*>(grad_y), static_cast<T*>(grad_x));
   });
   return {};
 }

@@ -7,10 +7,12 @@ namespace fastdl {
 
 /// y[p, q] = the maximum of x over rows [floor(p H / P), ceil((p + 1) H / P)) and the columns likewise, in
 /// each plane; a NaN among them is the maximum. indices (planes, P, Q), int64: its position h W + w in the
-/// plane, of the first where values are equal and of the last NaN. All arrays C-contiguous; no aliasing.
+/// plane, of the first where values are equal and of the last NaN. taps (planes, P, Q), tap_dtype: the
+/// maximum's tap, in an order that is the backend's own. The other arrays are dense in the geometry's format;
+/// no aliasing.
 struct AdaptiveMaxPool2dKernels {
-  /// indices may be null.
-  Status (*forward)(const Launch&, const PoolingGeometry&, const void* x, void* y, void* indices);
+  /// One of indices and taps, or both, are null.
+  Status (*forward)(const Launch&, const PoolingGeometry&, const void* x, void* y, void* indices, void* taps);
 
   /// grad_x gets each gradient where its index says, in the order of the outputs; -1 drops it. An index
   /// outside
@@ -18,9 +20,14 @@ struct AdaptiveMaxPool2dKernels {
   /// out.
   Status (*backward)(const Launch&, const PoolingGeometry&, const void* grad_y, const void* indices,
                      void* grad_x);
+
+  /// The same with forward's taps of the same geometry.
+  Status (*taps_backward)(const Launch&, const PoolingGeometry&, const void* grad_y, const void* taps,
+                          void* grad_x);
 };
 
 /// The shape rule. Throws ValueError or TypeError.
-PoolingGeometry adaptive_max_pool2d_geometry(const Shape& input, DType dtype, const OutputSize& output_size);
+PoolingGeometry adaptive_max_pool2d_geometry(const Shape& input, DType dtype, const OutputSize& output_size,
+                                             MemoryFormat format);
 
 }  // namespace fastdl

@@ -5,9 +5,9 @@ namespace fastdl::FASTDL_ISA {
 namespace {
 
 Status adaptive_max_pool2d_forward(const Launch&, const PoolingGeometry& g, const void* x, void* y,
-                                   void* indices) {
+                                   void* indices, void* taps) {
   with_type(g.dtype, [&]<class T>(T) {
-    max_pool(g, static_cast<const T*>(x), static_cast<T*>(y), static_cast<std::int64_t*>(indices));
+    max_pool(g, static_cast<const T*>(x), static_cast<T*>(y), static_cast<std::int64_t*>(indices), taps);
   });
   return {};
 }
@@ -22,10 +22,18 @@ Status adaptive_max_pool2d_backward(const Launch&, const PoolingGeometry& g, con
   return status;
 }
 
+Status adaptive_max_pool2d_taps_backward(const Launch&, const PoolingGeometry& g, const void* grad_y,
+                                         const void* taps, void* grad_x) {
+  with_type(g.dtype, [&]<class T>(T) {
+    max_pool_backward(g, static_cast<const T*>(grad_y), taps, static_cast<T*>(grad_x));
+  });
+  return {};
+}
+
 }  // namespace
 
 void fill_adaptive_max_pool2d(AdaptiveMaxPool2dKernels& kernels) {
-  kernels = {adaptive_max_pool2d_forward, adaptive_max_pool2d_backward};
+  kernels = {adaptive_max_pool2d_forward, adaptive_max_pool2d_backward, adaptive_max_pool2d_taps_backward};
 }
 
 }  // namespace fastdl::FASTDL_ISA

@@ -15,7 +15,7 @@ struct AvgPool2dParams {
   std::int64_t divisor_override;  ///< 0: none
 };
 
-/// All arrays C-contiguous; no aliasing.
+/// All arrays are dense in the geometry's format; no aliasing.
 struct AvgPool2dKernels {
   Status (*forward)(const Launch&, const AvgPool2dParams&, const void* x, void* y);
   Status (*backward)(const Launch&, const AvgPool2dParams&, const void* grad_y, void* grad_x);
@@ -24,6 +24,6 @@ struct AvgPool2dKernels {
 /// The shape rule. Throws ValueError or TypeError.
 AvgPool2dParams avg_pool2d_params(const Shape& input, DType dtype, Pair kernel_size, Pair stride,
                                   Pair padding, bool ceil_mode, bool count_include_pad,
-                                  std::optional<std::int64_t> divisor_override);
+                                  std::optional<std::int64_t> divisor_override, MemoryFormat format);
 
 }  // namespace fastdl

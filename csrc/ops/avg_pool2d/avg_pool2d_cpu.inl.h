@@ -4,20 +4,21 @@
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-FASTDL_INLINE WindowDivisor divisor_of(const AvgPool2dParams& params) {
-  return {params.geometry, params.count_include_pad, params.divisor_override};
+FASTDL_INLINE DivisorRule divisor_of(const AvgPool2dParams& params) {
+  return {params.count_include_pad, params.divisor_override};
 }
 
 Status avg_pool2d_forward(const Launch&, const AvgPool2dParams& params, const void* x, void* y) {
   with_type(params.geometry.dtype, [&]<class T>(T) {
-    average_pool(divisor_of(params), static_cast<const T*>(x), static_cast<T*>(y));
+    average_pool(params.geometry, divisor_of(params), static_cast<const T*>(x), static_cast<T*>(y));
   });
   return {};
 }
 
 Status avg_pool2d_backward(const Launch&, const AvgPool2dParams& params, const void* grad_y, void* grad_x) {
   with_type(params.geometry.dtype, [&]<class T>(T) {
-    average_pool_backward(divisor_of(params), static_cast<const T*>(grad_y), static_cast<T*>(grad_x));
+    average_pool_backward(params.geometry, divisor_of(params), static_cast<const T*>(grad_y),
+                          static_cast<T*>(grad_x));
   });
   return {};
 }

@@ -4,9 +4,10 @@
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-Status max_pool2d_forward(const Launch&, const PoolingGeometry& g, const void* x, void* y, void* indices) {
+Status max_pool2d_forward(const Launch&, const PoolingGeometry& g, const void* x, void* y, void* indices,
+                          void* taps) {
   with_type(g.dtype, [&]<class T>(T) {
-    max_pool(g, static_cast<const T*>(x), static_cast<T*>(y), static_cast<std::int64_t*>(indices));
+    max_pool(g, static_cast<const T*>(x), static_cast<T*>(y), static_cast<std::int64_t*>(indices), taps);
   });
   return {};
 }
@@ -21,10 +22,18 @@ Status max_pool2d_backward(const Launch&, const PoolingGeometry& g, const void* 
   return status;
 }
 
+Status max_pool2d_taps_backward(const Launch&, const PoolingGeometry& g, const void* grad_y, const void* taps,
+                                void* grad_x) {
+  with_type(g.dtype, [&]<class T>(T) {
+    max_pool_backward(g, static_cast<const T*>(grad_y), taps, static_cast<T*>(grad_x));
+  });
+  return {};
+}
+
 }  // namespace
 
 void fill_max_pool2d(MaxPool2dKernels& kernels) {
-  kernels = {max_pool2d_forward, max_pool2d_backward};
+  kernels = {max_pool2d_forward, max_pool2d_backward, max_pool2d_taps_backward};
 }
 
 }  // namespace fastdl::FASTDL_ISA

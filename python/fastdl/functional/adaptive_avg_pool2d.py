@@ -17,7 +17,7 @@ class AdaptiveAvgPool2d(Op):
     def forward(ctx: Any, input: Any, output_size: Any) -> Any:
         output = _core.adaptive_avg_pool2d_forward(input, output_size)
         if ctx.needs_input_grad[0]:
-            ctx.sizes = tuple(input.shape), output_size
+            ctx.sizes = input.shape, input.strides, output_size
         return output
 
     @staticmethod
@@ -33,7 +33,7 @@ def adaptive_avg_pool2d(input: Any, output_size: int | Sequence[int | None]) -> 
         output_size: an int for P and Q, or one for each, None for the input's. 1 gives the mean of each plane.
 
     Returns:
-        (N, C, P, Q) or (C, P, Q).
+        (N, C, P, Q) or (C, P, Q), channels_last where the input is.
 
     Raises:
         ValueError: an empty axis other than the batch, a negative size.
@@ -50,4 +50,4 @@ def adaptive_avg_pool2d_backward(
     """The gradient of adaptive_avg_pool2d with respect to its input of shape `input_size`, on arrays."""
     sizes = adaptive_output_size("adaptive_avg_pool2d", output_size)
     size = shape("adaptive_avg_pool2d", "input_size", input_size)
-    return _core.adaptive_avg_pool2d_backward(grad_output, size, sizes)
+    return _core.adaptive_avg_pool2d_backward(grad_output, size, None, sizes)

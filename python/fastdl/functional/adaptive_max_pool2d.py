@@ -16,15 +16,21 @@ class AdaptiveMaxPool2d(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, output_size: Any, with_indices: bool) -> Any:
         recorded = ctx.needs_input_grad[0]
-        output, indices = _core.adaptive_max_pool2d_forward(input, output_size, with_indices or recorded)
+        output, found = _core.adaptive_max_pool2d_forward(input, output_size, with_indices, recorded)
         if recorded:
-            ctx.save(indices)
-            ctx.sizes = tuple(input.shape), output_size
-        return (output, indices) if with_indices else output
+            ctx.save(found)
+            ctx.with_indices = with_indices
+            ctx.sizes = input.shape, input.strides, output_size
+        return (output, found) if with_indices else output
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any, grad_indices: Any = None) -> Any:
-        return _core.adaptive_max_pool2d_backward(grad_output, *ctx.saved, *ctx.sizes), None, None
+        backward = (
+            _core.adaptive_max_pool2d_backward
+            if ctx.with_indices
+            else _core.adaptive_max_pool2d_taps_backward
+        )
+        return backward(grad_output, *ctx.saved, *ctx.sizes), None, None
 
 
 def adaptive_max_pool2d(
@@ -40,6 +46,7 @@ def adaptive_max_pool2d(
 
     Returns:
         (N, C, P, Q) or (C, P, Q), NaN where a window holds one; with return_indices a tuple of it and the indices.
+        channels_last where the input is.
 
     Raises:
         ValueError: an empty axis other than the batch, a negative size.
@@ -69,4 +76,4 @@ def adaptive_max_pool2d_backward(
     """
     sizes = adaptive_output_size("adaptive_max_pool2d", output_size)
     size = shape("adaptive_max_pool2d", "input_size", input_size)
-    return _core.adaptive_max_pool2d_backward(grad_output, indices, size, sizes)
+    return _core.adaptive_max_pool2d_backward(grad_output, indices, size, None, sizes)

@@ -17,13 +17,13 @@ class AvgPool2d(Op):
     def forward(ctx: Any, input: Any, *options: Any) -> Any:
         output = _core.avg_pool2d_forward(input, *options)
         if ctx.needs_input_grad[0]:
-            ctx.options = tuple(input.shape), *options
+            ctx.options = input.shape, input.strides, *options
         return output
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
         grad_input = _core.avg_pool2d_backward(grad_output, *ctx.options)
-        return grad_input, *(None,) * (len(ctx.options) - 1)
+        return grad_input, *(None,) * (len(ctx.options) - 2)
 
 
 def _options(
@@ -63,7 +63,8 @@ def avg_pool2d(
         divisor_override: divides the sums instead of the number of elements.
 
     Returns:
-        (N, C, P, Q) or (C, P, Q) with P = (H + 2 padding - R) // stride + 1, rounded up in ceil mode, Q likewise.
+        (N, C, P, Q) or (C, P, Q) with P = (H + 2 padding - R) // stride + 1, rounded up in ceil mode, Q likewise;
+        channels_last where the input is.
 
     Raises:
         ValueError: an empty axis other than the batch, a window that does not fit, values out of range, a
@@ -88,4 +89,5 @@ def avg_pool2d_backward(
 ) -> Any:
     """The gradient of avg_pool2d with respect to its input of shape `input_size`, on arrays."""
     options = _options(kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-    return _core.avg_pool2d_backward(grad_output, shape("avg_pool2d", "input_size", input_size), *options)
+    size = shape("avg_pool2d", "input_size", input_size)
+    return _core.avg_pool2d_backward(grad_output, size, None, *options)

@@ -16,17 +16,18 @@ class MaxPool2d(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, with_indices: bool, *geometry: Any) -> Any:
         recorded = ctx.needs_input_grad[0]
-        arguments = *geometry, with_indices or recorded
-        output, indices = _core.max_pool2d_forward(input, *arguments)
+        output, found = _core.max_pool2d_forward(input, *(*geometry, with_indices, recorded))
         if recorded:
-            ctx.save(indices)
-            ctx.geometry = tuple(input.shape), *geometry
-        return (output, indices) if with_indices else output
+            ctx.save(found)
+            ctx.with_indices = with_indices
+            ctx.geometry = input.shape, input.strides, *geometry
+        return (output, found) if with_indices else output
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any, grad_indices: Any = None) -> Any:
-        grad_input = _core.max_pool2d_backward(grad_output, *ctx.saved, *ctx.geometry)
-        return grad_input, *(None,) * len(ctx.geometry)
+        backward = _core.max_pool2d_backward if ctx.with_indices else _core.max_pool2d_taps_backward
+        grad_input = backward(grad_output, *ctx.saved, *ctx.geometry)
+        return grad_input, *(None,) * (len(ctx.geometry) - 1)
 
 
 def _geometry(kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> tuple[Any, ...]:
@@ -56,7 +57,7 @@ def max_pool2d(
 
     Returns:
         (N, C, P, Q) or (C, P, Q) with P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1, rounded up in ceil
-        mode, Q likewise; with return_indices a tuple of it and the indices.
+        mode, Q likewise; with return_indices a tuple of it and the indices. channels_last where the input is.
 
     Raises:
         ValueError: an empty axis other than the batch, a window that does not fit, values out of range.
@@ -97,6 +98,5 @@ def max_pool2d_backward(
     `indices` are max_pool2d's; raises ValueError for one outside [-1, H W).
     """
     geometry = _geometry(kernel_size, stride, padding, dilation, ceil_mode)
-    return _core.max_pool2d_backward(
-        grad_output, indices, shape("max_pool2d", "input_size", input_size), *geometry
-    )
+    size = shape("max_pool2d", "input_size", input_size)
+    return _core.max_pool2d_backward(grad_output, indices, size, None, *geometry)
