@@ -1,5 +1,7 @@
 #include "ops/batch_norm/batch_norm.h"
 
+#include <utility>
+
 #include "core/check.h"
 #include "core/error.h"
 
@@ -25,7 +27,8 @@ void check_eps(double eps, bool training) {
 
 BatchNormParams batch_norm_params(const Shape& x, DType x_dtype, const ChannelVector& running_mean,
                                   const ChannelVector& running_var, const ChannelVector& weight,
-                                  const ChannelVector& bias, bool training, double momentum, double eps) {
+                                  const ChannelVector& bias, bool training, double momentum, double eps,
+                                  MemoryFormat format) {
   check_floating(op, "input", x_dtype);
   const bool nothing = x == Shape{0};  // PyTorch takes this one-dimensional shape too
   if (x.size() < 2 && !nothing)
@@ -36,6 +39,7 @@ BatchNormParams batch_norm_params(const Shape& x, DType x_dtype, const ChannelVe
   params.channels = nothing ? 0 : x[1];
   params.inner = 1;
   for (int axis = 2; axis < x.size(); ++axis) params.inner *= x[axis];
+  if (format == MemoryFormat::channels_last) params.batch *= std::exchange(params.inner, 1);
   params.training = training;
   params.momentum = momentum;
   params.eps = eps;

@@ -2,6 +2,7 @@
 
 #include "core/backend.h"
 #include "core/dtype.h"
+#include "core/memory_format.h"
 #include "core/shape.h"
 
 namespace fastdl {
@@ -12,6 +13,8 @@ namespace fastdl {
 ///
 /// with mean and variance (the biased one) of the N * inner values of each channel where `training`, and the
 /// running ones otherwise.
+///
+/// channels_last images are such an array too: (N H W, C, 1).
 struct BatchNormParams {
   DType dtype;
   std::int64_t batch, channels, inner;
@@ -21,8 +24,8 @@ struct BatchNormParams {
   std::int64_t count() const { return batch * inner; }
 };
 
-/// All arrays are C-contiguous; none aliases another; the vectors have C elements. `weight` (null for ones),
-/// `bias` (null for zeros).
+/// All arrays are dense, x, y and their gradients in memory as (batch, channels, inner); none aliases
+/// another; the vectors have C elements. `weight` (null for ones), `bias` (null for zeros).
 struct BatchNormKernels {
   std::size_t (*forward_workspace_bytes)(const BatchNormParams&);
   /// Writes y, and what backward wants: mean and invstd = 1 / sqrt(variance + eps). Where training, and not
@@ -49,6 +52,7 @@ struct ChannelVector {
 /// The shape rule. Throws ValueError or TypeError.
 BatchNormParams batch_norm_params(const Shape& x, DType x_dtype, const ChannelVector& running_mean,
                                   const ChannelVector& running_var, const ChannelVector& weight,
-                                  const ChannelVector& bias, bool training, double momentum, double eps);
+                                  const ChannelVector& bias, bool training, double momentum, double eps,
+                                  MemoryFormat format = MemoryFormat::contiguous);
 
 }  // namespace fastdl

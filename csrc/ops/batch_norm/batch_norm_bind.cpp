@@ -21,7 +21,7 @@ ArrayView statistics(const char* argument, py::handle object, bool training) {
 py::tuple forward(py::handle x_object, py::handle mean_object, py::handle var_object,
                   py::handle weight_object, py::handle bias_object, bool training, double momentum,
                   double eps) {
-  const ArrayView x = input_array(op, "input", x_object);
+  const ImageView x = image_array(op, "input", x_object);
   const ArrayView running_mean = statistics("running_mean", mean_object, training);
   const ArrayView running_var = statistics("running_var", var_object, training);
   const ArrayView weight = optional_array(op, "weight", weight_object);
@@ -29,10 +29,10 @@ py::tuple forward(py::handle x_object, py::handle mean_object, py::handle var_ob
   const BatchNormParams params =
       batch_norm_params(x.shape(), x.dtype(), channel_vector("running_mean", running_mean),
                         channel_vector("running_var", running_var), channel_vector("weight", weight),
-                        channel_vector("bias", bias), training, momentum, eps);
+                        channel_vector("bias", bias), training, momentum, eps, x.format());
   const BackendTable& backend = host_backend();
   check_kernel(backend.batch_norm.forward != nullptr, backend, op);
-  py::array y = new_array(x.shape(), params.dtype);
+  py::array y = new_array(x.shape(), params.dtype, x.format());
   py::array mean = new_array(Shape{params.channels}, params.dtype);
   py::array invstd = new_array(Shape{params.channels}, params.dtype);
   const std::size_t workspace = backend.batch_norm.forward_workspace_bytes(params);
@@ -49,17 +49,18 @@ py::tuple forward(py::handle x_object, py::handle mean_object, py::handle var_ob
 py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weight_object,
                    py::handle mean_object, py::handle invstd_object, bool training, double eps,
                    bool needs_input, bool needs_weight, bool needs_bias) {
-  const ArrayView x = input_array(op, "input", x_object);
+  const ImageView x = image_array(op, "input", x_object);
   const ArrayView weight = optional_array(op, "weight", weight_object);
   const ArrayView mean = input_array(op, "mean", mean_object);
   const ArrayView invstd = input_array(op, "invstd", invstd_object);
-  const BatchNormParams params =
-      batch_norm_params(x.shape(), x.dtype(), channel_vector("mean", mean), channel_vector("invstd", invstd),
-                        channel_vector("weight", weight), {"bias", nullptr, x.dtype()}, training, 0.0, eps);
-  const ArrayView grad_y = gradient_array(op, "grad_output", grad_object, x.shape(), params.dtype);
+  const BatchNormParams params = batch_norm_params(
+      x.shape(), x.dtype(), channel_vector("mean", mean), channel_vector("invstd", invstd),
+      channel_vector("weight", weight), {"bias", nullptr, x.dtype()}, training, 0.0, eps, x.format());
+  const ArrayView grad_y =
+      gradient_array(op, "grad_output", grad_object, x.shape(), params.dtype, x.format());
   const BackendTable& backend = host_backend();
   check_kernel(backend.batch_norm.backward != nullptr, backend, op);
-  py::object grad_x = new_array_if(needs_input, x.shape(), params.dtype);
+  py::object grad_x = new_array_if(needs_input, x.shape(), params.dtype, x.format());
   py::object grad_weight = new_array_if(needs_weight, Shape{params.channels}, params.dtype);
   py::object grad_bias = new_array_if(needs_bias, Shape{params.channels}, params.dtype);
   const std::size_t workspace = backend.batch_norm.backward_workspace_bytes(params);

@@ -50,10 +50,10 @@ void segment_moments(const ChannelChunks& plan, const T* x, T* scratch, Moments*
     sums[0] += access.load(x + offset, T(0));
   };
   parallel_for(plan.chunks(), [&](std::int64_t chunk) {
-    const std::int64_t segment = plan.segment(chunk);
+    const std::int64_t segment = plan.segment_of(chunk);
     ChannelArrays<T> arrays{scratch + segment * 3 * channels, channels};
     T *mean = arrays.take(), *sum = arrays.take(), *squares = arrays.take();
-    const double count = static_cast<double>(plan.segment_end(segment) - plan.segment_begin(segment));
+    const double count = static_cast<double>(plan.segment(segment).count());
     visit_chunk(plan, chunk, std::array<const T*, 0>{}, std::array<T*, 1>{mean}, total);
     for (std::int64_t c = plan.channel_begin(chunk); c < plan.channel_end(chunk); ++c)
       mean[c] = static_cast<T>(mean[c] / count);
@@ -74,7 +74,7 @@ void batch_statistics(const BatchNormParams& params, const ChannelChunks& plan, 
     double count = 0;
     for (std::int64_t segment = 0; segment < plan.segments; ++segment)
       merge(total, count, moments[segment * params.channels + c],
-            static_cast<double>(plan.segment_end(segment) - plan.segment_begin(segment)));
+            static_cast<double>(plan.segment(segment).count()));
     mean[c] = static_cast<T>(total.mean);
     invstd[c] = static_cast<T>(1 / std::sqrt(total.squares / count + params.eps));
     const auto move = [&](T& running, double value) {
@@ -206,7 +206,7 @@ void batch_norm_backward_as(const Launch& launch, const BatchNormParams& params,
   T* partial = arrays.take(2 * plan.segments);
   const GradientTables<T> tables{arrays.take(), arrays.take(), arrays.take()};
   parallel_for(plan.chunks(), [&](std::int64_t chunk) {
-    T* sums = partial + plan.segment(chunk) * 2 * channels;
+    T* sums = partial + plan.segment_of(chunk) * 2 * channels;
     visit_chunk(plan, chunk, std::array<const T*, 1>{mean}, std::array<T*, 2>{sums, sums + channels},
                 [=](const auto& access, std::int64_t offset, const Vec<T>* values, Vec<T>* totals) {
                   const Vec<T> grad = access.load(grad_y + offset, T(0));

@@ -72,7 +72,7 @@ def batch_norm(
         eps: added to the variance.
 
     Returns:
-        An array shaped like `input`.
+        An array shaped like `input`, channels_last where the input is.
 
     Raises:
         ValueError: shapes that do not fit, one value per channel with `training`, no statistics without it,
