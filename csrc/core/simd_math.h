@@ -120,11 +120,15 @@ struct Math {
   }
 
   /// v * 2^n, rounded once also where the result is denormal, infinite where it overflows.
-  FASTDL_INLINE static V scale(V v, U biased) {
-    const U half = biased >> 1;
+  FASTDL_INLINE static V scale(V v, const Reduced& by) {
+#if FASTDL_SIMD_AVX512
+    return Native::scale(v, by.n);
+#else
+    const U half = by.biased >> 1;
     const V first = bit_cast<V>(half << C::mantissa_bits);
-    const V second = bit_cast<V>((biased - half) << C::mantissa_bits);
+    const V second = bit_cast<V>((by.biased - half) << C::mantissa_bits);
     return v * first * second;
+#endif
   }
 
   /// 2^n for -exponent_bias < n <= exponent_bias
@@ -134,8 +138,8 @@ struct Math {
 
   /// exp(x) for x <= 0 or NaN.
   FASTDL_INLINE static V exp_nonpositive(V x) {
-    const Reduced x_reduced = reduce(max(broadcast<T>(C::exp_low), x));
-    return scale(expm1_reduced(x_reduced.r) + T(1), x_reduced.biased);
+    const Reduced reduced = reduce(max(broadcast<T>(C::exp_low), x));
+    return scale(expm1_reduced(reduced.r) + T(1), reduced);
   }
 
   /// log(1 + f) + k ln 2, sqrt(1/2) - 1 <= f <= sqrt(2) - 1, with 1 + f the mantissa that k belongs to.
@@ -176,8 +180,14 @@ FASTDL_INLINE V exp(V x) {
   using M = Math<V>;
   // max and min give x where x is NaN.
   const V bounded = min(broadcast<Lane<V>>(M::C::exp_high), max(broadcast<Lane<V>>(M::C::exp_low), x));
-  const auto [r, n, biased] = M::reduce(bounded);
-  return M::rounded(M::scale(M::expm1_reduced(r) + Lane<V>(1), biased));
+  const typename M::Reduced reduced = M::reduce(bounded);
+  return M::rounded(M::scale(M::expm1_reduced(reduced.r) + Lane<V>(1), reduced));
+}
+
+/// exp(x) for x <= 0 or NaN.
+template <FloatVec V>
+FASTDL_INLINE V exp_nonpositive(V x) {
+  return Math<V>::rounded(Math<V>::exp_nonpositive(x));
 }
 
 /// exp(x) - 1

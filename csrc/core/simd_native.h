@@ -176,6 +176,8 @@ struct Native {
   FASTDL_INLINE static D round(D v) { return _mm512_roundscale_pd(v, nearest); }
   FASTDL_INLINE static F floor(F v) { return _mm512_roundscale_ps(v, down); }
   FASTDL_INLINE static D floor(D v) { return _mm512_roundscale_pd(v, down); }
+  FASTDL_INLINE static F scale(F v, F n) { return _mm512_scalef_ps(v, n); }
+  FASTDL_INLINE static D scale(D v, D n) { return _mm512_scalef_pd(v, n); }
   FASTDL_INLINE static bool any(IntVec<float> m) { return _mm512_movepi32_mask(bit_cast<__m512i>(m)) != 0; }
   FASTDL_INLINE static bool any(IntVec<double> m) { return _mm512_movepi64_mask(bit_cast<__m512i>(m)) != 0; }
   FASTDL_INLINE static U multiply_low_halves(U a, U b) {

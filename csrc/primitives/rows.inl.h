@@ -1,142 +1,118 @@
-// Softmax over the middle axis of an (N, C, inner) array, one row (n, i) at a time: shared by softmax,
-// log_softmax and cross_entropy. With inner == 1 a row is contiguous and vectors run along the classes;
-// otherwise vectors run across neighbouring rows.
+// The rows (n, i) of an (N, C, inner) array, in blocks that fit into the first cache: what softmax,
+// log_softmax and cross_entropy share. Vectors run along the classes of a contiguous row, or across
+// neighbouring rows where the classes lie apart or are few.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include "core/simd_math.h"
+#include "primitives/vector_loop.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-/// Rows that the functions on neighbouring rows take at most: several cache lines of each class.
+/// What a tile of rows takes: two of them fit into a first-level cache of 48 KiB with room for the rest.
 template <class T>
-constexpr int row_block = 8 * lanes<T>;
+constexpr std::int64_t tile_elements = 16384 / static_cast<std::int64_t>(sizeof(T));
 
-/// The first n > 0 elements, in the n first lanes.
-template <class T>
-FASTDL_INLINE Vec<T> load_first(const T* p, int n, std::type_identity_t<T> fill = 0) {
-  return n == lanes<T> ? load(p) : load_partial(p, n, fill);
-}
+/// The most rows of a block, a multiple of every vector's lanes.
+constexpr int max_block_rows = 256;
 
 template <class T>
-FASTDL_INLINE void store_first(T* p, Vec<T> v, int n) {
-  n == lanes<T> ? store(p, v) : store_partial(p, v, n);
+FASTDL_INLINE void copy_elements(const T* from, std::int64_t count, T* to) {
+  for_each_vector<T>(0, count,
+                     [&](auto vector, std::int64_t i) { vector.store(to + i, vector.load(from + i)); });
 }
 
-/// body(i, n) for the vectors of [0, count): n lanes from i on.
-template <class T, class Body>
-FASTDL_INLINE void for_vectors(std::int64_t count, Body&& body) {
-  std::int64_t i = 0;
-  for (; i + lanes<T> <= count; i += lanes<T>) body(i, lanes<T>);
-  if (i < count) body(i, static_cast<int>(count - i));
-}
+/// How the rows of an (N, C, inner) array are taken apart: a matter of its shape alone.
+template <class T>
+struct RowBlocks {
+  std::int64_t classes, inner;
+  /// contiguous: one row after another, vectors along the classes. The others work across the rows of a
+  /// block: transposed into a tile, copied to a tile, or where they lie.
+  enum Kind { contiguous, transposed, copied, in_place } kind;
+  int rows;  ///< of a block, at most
 
-/// Visits the rows [begin, end) of (N, C, inner): one(row, offset) each where they are contiguous, else
-/// many(row, offset, count) for up to row_block neighbours at a time. offset is where class 0 of (the first)
-/// row is.
-template <class T, class One, class Many>
-FASTDL_INLINE void for_rows(std::int64_t classes, std::int64_t inner, std::int64_t begin, std::int64_t end,
-                            One&& one, Many&& many) {
-  if (inner == 1) {
-    for (std::int64_t row = begin; row < end; ++row) one(row, row * classes);
-    return;
+  RowBlocks(std::int64_t row_classes, std::int64_t row_inner) : classes(row_classes), inner(row_inner) {
+    const std::int64_t fitting = tile_elements<T> / std::max<std::int64_t>(classes, 1);
+    if (inner == 1 && classes > lanes<T>)
+      kind = contiguous, rows = static_cast<int>(std::clamp<std::int64_t>(fitting, 1, max_block_rows));
+    else if (fitting >= lanes<T>)
+      kind = inner == 1 ? transposed : copied,
+      rows = static_cast<int>(std::min<std::int64_t>(fitting / lanes<T> * lanes<T>, max_block_rows));
+    else
+      kind = in_place, rows = 8 * lanes<T>;
   }
-  for (std::int64_t row = begin; row < end;) {
-    const std::int64_t i = row % inner;
-    const int count = static_cast<int>(std::min<std::int64_t>({inner - i, end - row, row_block<T>}));
-    many(row, (row - i) * classes + i, count);
-    row += count;
+
+  std::int64_t rows_per_chunk() const {
+    constexpr std::int64_t elements_per_chunk = 16384;
+    const std::int64_t wanted = elements_per_chunk / std::max<std::int64_t>(classes, 1) / rows;
+    return std::max<std::int64_t>(wanted, 1) * rows;
   }
-}
+
+  /// body(row, offset, count) for the blocks of the rows [begin, end): class c of row + j, j < count, lies at
+  /// offset + c inner + j, or at offset + c + j classes with inner == 1.
+  template <class Body>
+  FASTDL_INLINE void each(std::int64_t begin, std::int64_t end, const Body& body) const {
+    for (std::int64_t row = begin; row < end;) {
+      const std::int64_t i = inner == 1 ? 0 : row % inner;
+      const std::int64_t limit = inner == 1 ? end - row : std::min(inner - i, end - row);
+      const int count = static_cast<int>(std::min<std::int64_t>(limit, rows));
+      body(row, (row - i) * classes + i, count);
+      row += count;
+    }
+  }
+
+  /// Elements of a tile: class c of the block's row j lies at c step() + j.
+  std::int64_t tile_size() const { return kind == transposed || kind == copied ? classes * rows : 0; }
+  std::int64_t step() const { return kind == in_place ? inner : rows; }
+
+  /// A block across whose rows to work: x itself, or its copy in the tile.
+  const T* load_block(const T* x, int count, T* tile) const {
+    if (kind == in_place) return x;
+    if (kind == copied) {
+      for (std::int64_t c = 0; c < classes; ++c) copy_elements(x + c * inner, count, tile + c * rows);
+    } else {
+      for (std::int64_t c = 0; c < classes; ++c)
+        for (int j = 0; j < count; ++j) tile[c * rows + j] = x[j * classes + c];
+    }
+    return tile;
+  }
+
+  /// The way back.
+  void store_block(const T* tile, int count, T* y) const {
+    if (kind == copied) {
+      for (std::int64_t c = 0; c < classes; ++c) copy_elements(tile + c * rows, count, y + c * inner);
+    } else if (kind == transposed) {
+      for (std::int64_t c = 0; c < classes; ++c)
+        for (int j = 0; j < count; ++j) y[j * classes + c] = tile[c * rows + j];
+    }
+  }
+};
 
 /// The maximum of a contiguous row. A NaN may be passed over.
 template <class T>
 FASTDL_INLINE T row_maximum(const T* x, std::int64_t classes) {
   constexpr T lowest = -std::numeric_limits<T>::infinity();
-  Vec<T> top = broadcast<T>(lowest);
-  for_vectors<T>(classes, [&](std::int64_t c, int n) { top = max(top, load_first(x + c, n, lowest)); });
-  return reduce_max(top);
+  Vec<T> top[4] = {broadcast<T>(lowest), broadcast<T>(lowest), broadcast<T>(lowest), broadcast<T>(lowest)};
+  std::int64_t c = 0;
+  for (; c + 4 * lanes<T> <= classes; c += 4 * lanes<T>)
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) top[k] = max(top[k], load(x + c + k * lanes<T>));
+  for_each_vector<T>(c, classes,
+                     [&](auto vector, std::int64_t i) { top[0] = max(top[0], vector.load(x + i, lowest)); });
+  return reduce_max(max(max(top[0], top[1]), max(top[2], top[3])));
 }
 
-/// The same for `count` neighbouring rows, whose classes are `inner` apart.
+/// The maxima of `count` neighbouring rows, whose classes are `step` apart.
 template <class T>
-FASTDL_INLINE void row_maxima(const T* x, std::int64_t classes, std::int64_t inner, int count, T* maximum) {
-  for_vectors<T>(count, [&](std::int64_t i, int n) { store_first(maximum + i, load_first(x + i, n), n); });
-  for (std::int64_t c = 1; c < classes; ++c) {
-    const T* row = x + c * inner;
-    for_vectors<T>(count, [&](std::int64_t i, int n) {
-      store_first(maximum + i, max(load_first(maximum + i, n), load_first(row + i, n)), n);
-    });
-  }
-}
-
-/// maximum m and log sum_c exp(x[c] - m) of one contiguous row. exp(x[c] - m) is NaN for some c wherever the
-/// maximum is of no use: with a NaN or +infinity, and where all are -infinity.
-template <class T>
-void contiguous_row_statistics(const T* x, std::int64_t classes, T& maximum, T& log_sum) {
-  constexpr T lowest = -std::numeric_limits<T>::infinity();
-  const T m = row_maximum(x, classes);
-  Vec<T> sum{};
-  for_vectors<T>(classes, [&](std::int64_t c, int n) { sum += exp(load_first(x + c, n, lowest) - m); });
-  maximum = m;
-  log_sum = std::log(reduce_add(sum));
-}
-
-/// The same for `count` neighbouring rows.
-template <class T>
-void neighbouring_row_statistics(const T* x, std::int64_t classes, std::int64_t inner, int count, T* maximum,
-                                 T* log_sum) {
-  row_maxima(x, classes, inner, count, maximum);
-  std::fill_n(log_sum, count, T(0));
-  for (std::int64_t c = 0; c < classes; ++c) {
-    const T* row = x + c * inner;
-    for_vectors<T>(count, [&](std::int64_t i, int n) {
-      const Vec<T> e = exp(load_first(row + i, n) - load_first(maximum + i, n));
-      store_first(log_sum + i, load_first(log_sum + i, n) + e, n);
-    });
-  }
-  for_vectors<T>(
-      count, [&](std::int64_t i, int n) { store_first(log_sum + i, log(load_first(log_sum + i, n)), n); });
-}
-
-/// maximum[row] and log_sum[row] for the rows [begin, end) of (N, C, inner).
-template <class T>
-void softmax_statistics(const T* x, std::int64_t classes, std::int64_t inner, std::int64_t begin,
-                        std::int64_t end, T* maximum, T* log_sum) {
-  for_rows<T>(
-      classes, inner, begin, end,
-      [&](std::int64_t row, std::int64_t offset) {
-        contiguous_row_statistics(x + offset, classes, maximum[row], log_sum[row]);
-      },
-      [&](std::int64_t row, std::int64_t offset, int count) {
-        neighbouring_row_statistics(x + offset, classes, inner, count, maximum + row, log_sum + row);
-      });
-}
-
-/// y[c] = scale * softmax(x)[c] of one row, from its statistics.
-template <class T>
-void scaled_softmax_row(const T* x, std::int64_t classes, std::int64_t inner, T maximum, T log_sum, T scale,
-                        T* y) {
-  constexpr std::int64_t width = lanes<T>;
-  if (inner == 1) {
-    std::int64_t c = 0;
-    for (; c + width <= classes; c += width) store(y + c, scale * exp(load(x + c) - maximum - log_sum));
-    const int rest = static_cast<int>(classes - c);
-    if (rest) store_partial(y + c, scale * exp(load_partial(x + c, rest) - maximum - log_sum), rest);
-    return;
-  }
-  for (std::int64_t c = 0; c < classes; c += width) {
-    T gathered[lanes<T>] = {};
-    const std::int64_t count = std::min(width, classes - c);
-    for (std::int64_t j = 0; j < count; ++j) gathered[j] = x[(c + j) * inner];
-    store(gathered, scale * exp(load(gathered) - maximum - log_sum));
-    for (std::int64_t j = 0; j < count; ++j) y[(c + j) * inner] = gathered[j];
-  }
+FASTDL_INLINE void row_maxima(const T* x, std::int64_t step, std::int64_t classes, int count, T* maximum) {
+  for_each_vector<T>(0, count, [&](auto vector, std::int64_t j) {
+    Vec<T> top = vector.load(x + j);
+    for (std::int64_t c = 1; c < classes; ++c) top = max(top, vector.load(x + c * step + j));
+    vector.store(maximum + j, top);
+  });
 }
 
 }  // namespace

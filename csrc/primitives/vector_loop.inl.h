@@ -10,7 +10,7 @@ namespace {
 
 template <class T>
 struct WholeVector {
-  FASTDL_INLINE Vec<T> load(const T* p) const { return FASTDL_ISA::load(p); }
+  FASTDL_INLINE Vec<T> load(const T* p, T = 0) const { return FASTDL_ISA::load(p); }
   FASTDL_INLINE void store(T* p, Vec<T> v) const { FASTDL_ISA::store(p, v); }
   FASTDL_INLINE Vec<T> or_zero(Vec<T> v) const { return v; }
 };
@@ -19,7 +19,8 @@ template <class T>
 struct PartialVector {
   int count;
 
-  FASTDL_INLINE Vec<T> load(const T* p) const { return load_partial(p, count); }
+  /// The lanes beyond the end hold `fill`.
+  FASTDL_INLINE Vec<T> load(const T* p, T fill = 0) const { return load_partial(p, count, fill); }
   FASTDL_INLINE void store(T* p, Vec<T> v) const { store_partial(p, v, count); }
   FASTDL_INLINE Vec<T> or_zero(Vec<T> v) const { return select(first_lanes<T>(count), v, Vec<T>{}); }
 };

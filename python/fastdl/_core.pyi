@@ -154,7 +154,14 @@ def cross_entropy_backward(
     /,
 ) -> tuple[Any, ...]: ...
 def cross_entropy_forward(
-    input: Any, target: Any, weight: Any, reduction: str, ignore_index: int, label_smoothing: float, /
+    input: Any,
+    target: Any,
+    weight: Any,
+    reduction: str,
+    ignore_index: int,
+    label_smoothing: float,
+    wants_gradient: bool,
+    /,
 ) -> tuple[Any, ...]: ...
 def dropout_forward(input: Any, p: float, seed: int, offset: int, in_place: bool, /) -> ndarray: ...
 def embedding_backward(

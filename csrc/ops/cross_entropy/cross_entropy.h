@@ -30,7 +30,7 @@ struct CrossEntropyParams {
 
 /// All arrays are C-contiguous; `weight` (C) may be null; none aliases another.
 struct CrossEntropyKernels {
-  /// Bytes of Launch::workspace for forward.
+  /// Bytes of Launch::workspace for forward and backward.
   std::size_t (*workspace_bytes)(const CrossEntropyParams&);
 
   /// loss: (N, inner) for Reduction::none, one value otherwise. What backward wants: row_statistics (2, N,
@@ -38,14 +38,20 @@ struct CrossEntropyKernels {
   /// would lose the digits of the second; and total_weight (1), the divisor of the mean. An index outside [0,
   /// C) that is not ignore_index: the CPU answers bad_index and writes nothing; a device that must not wait
   /// for its kernels makes the row's loss and gradient NaN and reads nothing outside.
+  ///
+  /// grad_input (N, C, inner), null unless it is wanted and gradient_with_loss says that the kernel has it:
+  /// what backward would give for a grad_loss of one; not for Reduction::none.
   Status (*forward)(const Launch&, const CrossEntropyParams&, const void* input, const void* target,
-                    const void* weight, void* loss, void* row_statistics, void* total_weight);
+                    const void* weight, void* loss, void* row_statistics, void* total_weight,
+                    void* grad_input);
 
   /// grad_loss: shaped like loss. grad_input (N, C, inner) and, for probabilities, grad_target (N, C, inner);
   /// either may be null.
   Status (*backward)(const Launch&, const CrossEntropyParams&, const void* grad_loss, const void* input,
                      const void* target, const void* weight, const void* row_statistics,
                      const void* total_weight, void* grad_input, void* grad_target);
+
+  bool gradient_with_loss;
 };
 
 /// The shape rule: checks everything that does not depend on values and gives the kernel's view of it.

@@ -29,8 +29,9 @@ struct Operands {
   Shape row_statistics() const { return Shape{2, params.rows()}; }
 };
 
+/// (loss, row_statistics, total_weight, grad_input); the last where it is wanted and comes with the loss.
 py::tuple forward(py::handle input, py::handle target, py::handle weight, const std::string& reduction,
-                  std::int64_t ignore_index, double label_smoothing) {
+                  std::int64_t ignore_index, double label_smoothing, bool wants_gradient) {
   const Operands operands(input, target, weight, reduction, ignore_index, label_smoothing);
   const CrossEntropyParams& params = operands.params;
   const BackendTable& backend = host_backend();
@@ -38,13 +39,16 @@ py::tuple forward(py::handle input, py::handle target, py::handle weight, const 
   py::array loss = new_array(operands.loss(), params.dtype);
   py::array row_statistics = new_array(operands.row_statistics(), params.dtype);
   py::array total_weight = new_array(Shape{}, params.dtype);
+  const bool with_gradient =
+      wants_gradient && backend.cross_entropy.gradient_with_loss && params.reduction != Reduction::none;
+  py::object grad_input = new_array_if(with_gradient, operands.input.shape(), params.dtype);
   const Status status = run_kernel(backend.cross_entropy.workspace_bytes(params), [&](const Launch& launch) {
     return backend.cross_entropy.forward(launch, params, operands.input.data(), operands.target.data(),
                                          operands.weight.data(), data(loss), data(row_statistics),
-                                         data(total_weight));
+                                         data(total_weight), data(grad_input));
   });
   check_status(status, backend, op, "target", params.classes);
-  return py::make_tuple(loss, row_statistics, total_weight);
+  return py::make_tuple(loss, row_statistics, total_weight, grad_input);
 }
 
 py::tuple backward(py::handle grad_loss, py::handle input, py::handle target, py::handle weight,
@@ -61,7 +65,7 @@ py::tuple backward(py::handle grad_loss, py::handle input, py::handle target, py
   py::object grad_input = new_array_if(needs_input, operands.input.shape(), params.dtype);
   py::object grad_target =
       new_array_if(needs_target && params.probabilities, operands.input.shape(), params.dtype);
-  const Status status = run_kernel(0, [&](const Launch& launch) {
+  const Status status = run_kernel(backend.cross_entropy.workspace_bytes(params), [&](const Launch& launch) {
     return backend.cross_entropy.backward(launch, params, grad.data(), operands.input.data(),
                                           operands.target.data(), operands.weight.data(), statistics.data(),
                                           total.data(), data(grad_input), data(grad_target));

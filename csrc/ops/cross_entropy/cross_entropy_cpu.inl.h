@@ -1,206 +1,234 @@
 #include <algorithm>
-#include <cmath>
 
-#include "core/simd_math.h"
+#include "core/allocator.h"
 #include "core/thread_pool.h"
-#include "ops/cross_entropy/cross_entropy.h"
-#include "primitives/class_targets.h"
-#include "primitives/rows.inl.h"
+#include "ops/cross_entropy/cross_entropy_rows.inl.h"
+#include "primitives/class_indices.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-/// One problem with its types restored.
+/// One walk over all rows: what it is given, and where results go; null for what is not wanted.
 template <class T>
-struct CrossEntropy {
-  const CrossEntropyParams& params;
-  const T* input;
-  const std::int64_t* indices;  // null with probabilities
-  const T* probabilities;       // null with indices
-  const T* weight;              // null for ones
-  T smooth, keep;               // label_smoothing / C and 1 - label_smoothing
+struct Walk {
+  const T* maximum_given = nullptr;
+  const T* grad_loss = nullptr;  ///< null for a one
+  bool grad_of_each_row = false;
+  T divisor = 1;
 
-  CrossEntropy(const CrossEntropyParams& p, const void* x, const void* target, const void* w)
-      : params(p),
-        input(static_cast<const T*>(x)),
-        indices(p.probabilities ? nullptr : static_cast<const std::int64_t*>(target)),
-        probabilities(p.probabilities ? static_cast<const T*>(target) : nullptr),
-        weight(static_cast<const T*>(w)),
-        smooth(static_cast<T>(p.label_smoothing / static_cast<double>(p.classes))),
-        keep(static_cast<T>(1.0 - p.label_smoothing)) {}
+  double* loss_sums = nullptr;  ///< one a chunk
+  T* row_loss = nullptr;
+  T* maximum = nullptr;
+  T* log_sum = nullptr;
+  T* gradient = nullptr;
 
-  /// Offset of class 0 of row (n, i) in an (N, C, inner) array.
-  std::int64_t offset(std::int64_t row) const {
-    return row / params.inner * params.classes * params.inner + row % params.inner;
-  }
-  T class_weight(std::int64_t c) const { return weight ? weight[c] : T(1); }
-  bool ignored(std::int64_t row) const { return indices && indices[row] == params.ignore_index; }
-
-  /// The part of the target weight that does not come from a class index: w[c] q[c].
-  T dense_target(std::int64_t row_offset, std::int64_t c) const {
-    const T share = probabilities ? keep * probabilities[row_offset + c * params.inner] + smooth : smooth;
-    return class_weight(c) * share;
-  }
-  bool has_dense_target() const { return probabilities || params.label_smoothing > 0; }
-
-  /// A row's share in the divisor of the mean.
-  T row_weight(std::int64_t row) const {
-    if (probabilities) return T(1);
-    return ignored(row) ? T(0) : class_weight(indices[row]);
+  T grad(std::int64_t row) const {
+    return (grad_loss ? grad_loss[grad_of_each_row ? row : 0] : T(1)) / divisor;
   }
 };
 
+struct BlockOfRows {
+  std::int64_t row, offset;
+  int count;
+};
+
+/// Statistics and losses of a block, from its sums. Answers the sum of the losses.
 template <class T>
-T row_loss(const CrossEntropy<T>& problem, std::int64_t row, T maximum, T log_sum) {
-  if (problem.ignored(row)) return T(0);
-  const std::int64_t inner = problem.params.inner, begin = problem.offset(row);
-  const auto negative_log_softmax = [&](std::int64_t c) {
-    return log_sum - (problem.input[begin + c * inner] - maximum);
+double put_losses(const CrossEntropy<T>& problem, const Walk<T>& walk, const BlockOfRows& block,
+                  RowSums<T>& sums) {
+  T loss[max_block_rows];
+  finish_losses(problem, block.count, sums, loss);
+  if (walk.maximum) {
+    copy_elements(sums.maximum, block.count, walk.maximum + block.row);
+    copy_elements(sums.log_sum, block.count, walk.log_sum + block.row);
+  }
+  if (walk.row_loss) copy_elements(loss, block.count, walk.row_loss + block.row);
+  double total[4] = {};
+  for (int j = 0; j < block.count; ++j) total[j % 4] += loss[j];
+  return (total[0] + total[1]) + (total[2] + total[3]);
+}
+
+template <class T, bool dense, bool kept>
+double walk_contiguous(const CrossEntropy<T>& problem, const Walk<T>& walk, const BlockOfRows& block, T*) {
+  const std::int64_t classes = problem.params.classes;
+  const T* const x = problem.input + block.offset;
+  const auto targets = [&](int j) {
+    return problem.probabilities ? problem.probabilities + block.offset + j * classes : nullptr;
   };
-  T loss = 0;
-  if (problem.indices) {
-    const std::int64_t c = problem.indices[row];
-    loss = problem.keep * problem.class_weight(c) * negative_log_softmax(c);
+  T* const y = kept ? walk.gradient + block.offset : nullptr;
+  RowSums<T> sums;
+  for (int j = 0; j < block.count; ++j) {
+    const std::int64_t row = block.row + j;
+    sums.maximum[j] = walk.maximum_given ? walk.maximum_given[row] : row_maximum(x + j * classes, classes);
+    look_up_target(problem, block.row, j, x + j * classes, 1, sums);
+    sum_row<T, dense, kept>(problem, x + j * classes, targets(j), sums, j, kept ? y + j * classes : nullptr);
+    if constexpr (kept)
+      row_gradient<T, dense>(problem, row, targets(j), walk.grad(row), sums, j, y + j * classes);
   }
-  if (problem.has_dense_target()) {
-    double sum = 0;
-    for (std::int64_t c = 0; c < problem.params.classes; ++c)
-      sum += static_cast<double>(problem.dense_target(begin, c)) * negative_log_softmax(c);
-    loss += static_cast<T>(sum);
+  return walk.loss_sums ? put_losses(problem, walk, block, sums) : 0;
+}
+
+/// `tiles`: one for logits and one for probabilities.
+template <class T, bool dense, bool kept>
+double walk_neighbours(const CrossEntropy<T>& problem, const Walk<T>& walk, const BlockOfRows& block,
+                       T* tiles) {
+  const RowBlocks<T>& blocks = problem.blocks;
+  const std::int64_t step = blocks.step();
+  const T* const x = blocks.load_block(problem.input + block.offset, block.count, tiles);
+  const T* const targets = problem.probabilities ? blocks.load_block(problem.probabilities + block.offset,
+                                                                     block.count, tiles + blocks.tile_size())
+                                                 : nullptr;
+  T* const gradient = kept ? walk.gradient + block.offset : nullptr;
+  T* const y = blocks.kind == RowBlocks<T>::in_place ? gradient : tiles;
+  RowSums<T> sums;
+  if (walk.maximum_given)
+    copy_elements(walk.maximum_given + block.row, block.count, sums.maximum);
+  else
+    row_maxima(x, step, blocks.classes, block.count, sums.maximum);
+  for (int j = 0; j < block.count; ++j) look_up_target(problem, block.row, j, x + j, step, sums);
+  sum_rows<T, dense, kept>(problem, x, targets, step, block.count, sums, y);
+  if constexpr (kept) {
+    T g[max_block_rows];
+    for (int j = 0; j < block.count; ++j) g[j] = walk.grad(block.row + j);
+    row_gradients<T, dense>(problem, block.row, targets, g, block.count, sums, step, y);
+    blocks.store_block(y, block.count, gradient);
   }
-  return loss;
+  return walk.loss_sums ? put_losses(problem, walk, block, sums) : 0;
 }
 
-/// Rows a chunk takes: a matter of shape alone, so that partial sums are the same at any number of threads.
-FASTDL_INLINE std::int64_t rows_per_chunk(const CrossEntropyParams& params) {
-  constexpr std::int64_t elements_per_chunk = 16384;
-  return std::max<std::int64_t>(1, elements_per_chunk / std::max<std::int64_t>(1, params.classes));
+FASTDL_INLINE std::int64_t chunks_of(std::int64_t rows, std::int64_t rows_per_chunk) {
+  return (rows + rows_per_chunk - 1) / rows_per_chunk;
 }
 
-FASTDL_INLINE std::int64_t chunk_count(const CrossEntropyParams& params) {
-  const std::int64_t rows = rows_per_chunk(params);
-  return (params.rows() + rows - 1) / rows;
-}
-
-struct PartialSums {
-  double loss, weight;
-};
-
-template <class T>
-void forward(const Launch& launch, const CrossEntropy<T>& problem, T* loss, T* row_statistics,
-             T* total_weight) {
-  const CrossEntropyParams& params = problem.params;
-  const std::int64_t rows = params.rows(), step = rows_per_chunk(params), chunks = chunk_count(params);
-  auto* partial = static_cast<PartialSums*>(launch.workspace);
-  parallel_for(chunks, [&](std::int64_t chunk) {
-    const std::int64_t begin = chunk * step, end = std::min(rows, begin + step);
-    softmax_statistics(problem.input, params.classes, params.inner, begin, end, row_statistics,
-                       row_statistics + rows);
-    PartialSums sums{0, 0};
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T value = row_loss(problem, row, row_statistics[row], row_statistics[rows + row]);
-      if (params.reduction == Reduction::none) loss[row] = value;
-      sums.loss += value;
-      sums.weight += problem.row_weight(row);
-    }
-    partial[chunk] = sums;
+template <class T, bool dense, bool kept>
+void walk_rows(const CrossEntropy<T>& problem, const Walk<T>& walk) {
+  const RowBlocks<T>& blocks = problem.blocks;
+  const std::int64_t rows = problem.params.rows(), step = blocks.rows_per_chunk();
+  parallel_for(chunks_of(rows, step), [&](std::int64_t chunk) {
+    // Without a destructor, whose unwinding would put a weak symbol into this object.
+    const auto bytes = static_cast<std::size_t>(2 * blocks.tile_size()) * sizeof(T);
+    T* const tiles = bytes > 0 ? static_cast<T*>(allocate(bytes)) : nullptr;
+    double loss = 0;
+    blocks.each(chunk * step, std::min(rows, (chunk + 1) * step),
+                [&](std::int64_t row, std::int64_t offset, int count) {
+                  const BlockOfRows block{row, offset, count};
+                  loss += (blocks.kind == RowBlocks<T>::contiguous
+                               ? walk_contiguous<T, dense, kept>
+                               : walk_neighbours<T, dense, kept>)(problem, walk, block, tiles);
+                });
+    if (walk.loss_sums) walk.loss_sums[chunk] = loss;
+    deallocate(tiles);
   });
-  PartialSums total{0, 0};
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    total.loss += partial[chunk].loss;
-    total.weight += partial[chunk].weight;
-  }
-  *total_weight = static_cast<T>(total.weight);
-  if (params.reduction == Reduction::sum) *loss = static_cast<T>(total.loss);
-  if (params.reduction == Reduction::mean) *loss = static_cast<T>(total.loss / total.weight);
-}
-
-/// d loss / d x[c] = g (p[c] sum_c' w[c'] q[c'] - w[c] q[c]) with p = softmax(x).
-template <class T>
-void backward_row(const CrossEntropy<T>& problem, std::int64_t row, T g, T maximum, T log_sum, T* grad_input,
-                  T* grad_target) {
-  const std::int64_t classes = problem.params.classes, inner = problem.params.inner,
-                     begin = problem.offset(row);
-  if (problem.ignored(row)) {
-    for (std::int64_t c = 0; grad_input && c < classes; ++c) grad_input[begin + c * inner] = T(0);
-    return;
-  }
-  if (grad_input) {
-    double sum = 0;
-    if (problem.has_dense_target())
-      for (std::int64_t c = 0; c < classes; ++c) sum += problem.dense_target(begin, c);
-    T target_weight = static_cast<T>(sum);
-    if (problem.indices) target_weight += problem.keep * problem.class_weight(problem.indices[row]);
-    scaled_softmax_row(problem.input + begin, classes, inner, maximum, log_sum, g * target_weight,
-                       grad_input + begin);
-    if (problem.has_dense_target())
-      for (std::int64_t c = 0; c < classes; ++c)
-        grad_input[begin + c * inner] -= g * problem.dense_target(begin, c);
-    if (problem.indices) {
-      const std::int64_t c = problem.indices[row];
-      grad_input[begin + c * inner] -= g * problem.keep * problem.class_weight(c);
-    }
-  }
-  if (grad_target)
-    for (std::int64_t c = 0; c < classes; ++c)
-      grad_target[begin + c * inner] = g * problem.keep * problem.class_weight(c) *
-                                       (log_sum - (problem.input[begin + c * inner] - maximum));
 }
 
 template <class T>
-void backward(const CrossEntropy<T>& problem, const T* grad_loss, const T* row_statistics,
-              const T* total_weight, T* grad_input, T* grad_target) {
-  const CrossEntropyParams& params = problem.params;
-  const std::int64_t rows = params.rows(), step = rows_per_chunk(params);
-  const T divisor = params.reduction == Reduction::mean ? *total_weight : T(1);
-  parallel_for(chunk_count(params), [&](std::int64_t chunk) {
+void walk_rows(const CrossEntropy<T>& problem, const Walk<T>& walk) {
+  if (problem.has_dense_target())
+    (walk.gradient ? walk_rows<T, true, true> : walk_rows<T, true, false>)(problem, walk);
+  else
+    (walk.gradient ? walk_rows<T, false, true> : walk_rows<T, false, false>)(problem, walk);
+}
+
+/// The gradient of the probabilities, g w[c] keep (log_sum - (x[c] - m)), which hardly anybody asks for.
+template <class T>
+void target_gradients(const CrossEntropy<T>& problem, const Walk<T>& walk, const T* log_sum, T* grad_target) {
+  const RowBlocks<T>& blocks = problem.blocks;
+  const std::int64_t rows = problem.params.rows(), step = blocks.rows_per_chunk();
+  parallel_for(chunks_of(rows, step), [&](std::int64_t chunk) {
     for (std::int64_t row = chunk * step; row < std::min(rows, (chunk + 1) * step); ++row) {
-      const T g = grad_loss[params.reduction == Reduction::none ? row : 0] / divisor;
-      backward_row(problem, row, g, row_statistics[row], row_statistics[rows + row], grad_input, grad_target);
+      const std::int64_t i = row % blocks.inner, begin = (row - i) * blocks.classes + i;
+      const T g = walk.grad(row);
+      for (std::int64_t c = 0; c < blocks.classes; ++c) {
+        const std::int64_t at = begin + c * blocks.inner;
+        grad_target[at] = g * problem.keep * problem.class_weight(c) *
+                          (log_sum[row] - (problem.input[at] - walk.maximum_given[row]));
+      }
     }
   });
 }
 
-FASTDL_INLINE Status check_indices(const CrossEntropyParams& params, const void* target) {
-  if (params.probabilities) return {};
-  return check_class_indices(static_cast<const std::int64_t*>(target), params.rows(), params.classes,
-                             params.ignore_index);
+/// Partial sums in the workspace: first those of the indices' check, then those of the losses.
+template <class T>
+std::int64_t loss_chunks(const CrossEntropyParams& params) {
+  return chunks_of(params.rows(), RowBlocks<T>(params.classes, params.inner).rows_per_chunk());
 }
 
 std::size_t cross_entropy_workspace_bytes(const CrossEntropyParams& params) {
-  return static_cast<std::size_t>(chunk_count(params)) * sizeof(PartialSums);
+  std::int64_t losses = 0;
+  with_type(params.dtype, [&]<class T>(T) { losses = loss_chunks<T>(params); });
+  return static_cast<std::size_t>(index_checks(params.rows())) * sizeof(IndexCheck) +
+         static_cast<std::size_t>(losses) * sizeof(double);
+}
+
+template <class T>
+Status forward(const Launch& launch, const CrossEntropy<T>& problem, T* loss, T* row_statistics,
+               T* total_weight, T* gradient) {
+  const CrossEntropyParams& params = problem.params;
+  const std::int64_t rows = params.rows();
+  auto* const checks = static_cast<IndexCheck*>(launch.workspace);
+  double weight = static_cast<double>(rows);
+  if (problem.indices) {
+    const Status status = check_and_weigh(problem.indices, rows, params.classes, params.ignore_index,
+                                          problem.weight, checks, weight);
+    if (status.code != Status::ok) return status;
+  }
+  Walk<T> walk;
+  walk.divisor = params.reduction == Reduction::mean ? static_cast<T>(weight) : T(1);
+  walk.loss_sums = reinterpret_cast<double*>(checks + index_checks(rows));
+  walk.row_loss = params.reduction == Reduction::none ? loss : nullptr;
+  walk.maximum = row_statistics;
+  walk.log_sum = row_statistics ? row_statistics + rows : nullptr;
+  walk.gradient = gradient;
+  walk_rows(problem, walk);
+  double total = 0;
+  for (std::int64_t chunk = 0; chunk < loss_chunks<T>(params); ++chunk) total += walk.loss_sums[chunk];
+  if (total_weight) *total_weight = static_cast<T>(weight);
+  if (params.reduction == Reduction::sum) *loss = static_cast<T>(total);
+  if (params.reduction == Reduction::mean) *loss = static_cast<T>(total / weight);
+  return {};
 }
 
 Status cross_entropy_forward(const Launch& launch, const CrossEntropyParams& params, const void* input,
                              const void* target, const void* weight, void* loss, void* row_statistics,
-                             void* total_weight) {
-  const Status status = check_indices(params, target);
-  if (status.code != Status::ok) return status;
+                             void* total_weight, void* grad_input) {
+  Status status;
   with_type(params.dtype, [&]<class T>(T) {
-    forward(launch, CrossEntropy<T>(params, input, target, weight), static_cast<T*>(loss),
-            static_cast<T*>(row_statistics), static_cast<T*>(total_weight));
+    status =
+        forward(launch, CrossEntropy<T>(params, input, target, weight), static_cast<T*>(loss),
+                static_cast<T*>(row_statistics), static_cast<T*>(total_weight), static_cast<T*>(grad_input));
   });
-  return {};
+  return status;
 }
 
-Status cross_entropy_backward(const Launch&, const CrossEntropyParams& params, const void* grad_loss,
+Status cross_entropy_backward(const Launch& launch, const CrossEntropyParams& params, const void* grad_loss,
                               const void* input, const void* target, const void* weight,
                               const void* row_statistics, const void* total_weight, void* grad_input,
                               void* grad_target) {
-  const Status status = check_indices(params, target);
-  if (status.code != Status::ok) return status;
+  Status status;
   with_type(params.dtype, [&]<class T>(T) {
-    backward(CrossEntropy<T>(params, input, target, weight), static_cast<const T*>(grad_loss),
-             static_cast<const T*>(row_statistics), static_cast<const T*>(total_weight),
-             static_cast<T*>(grad_input), static_cast<T*>(grad_target));
+    const CrossEntropy<T> problem(params, input, target, weight);
+    double ignored = 0;
+    if (problem.indices)
+      status = check_and_weigh<T>(problem.indices, params.rows(), params.classes, params.ignore_index,
+                                  nullptr, static_cast<IndexCheck*>(launch.workspace), ignored);
+    if (status.code != Status::ok) return;
+    Walk<T> walk;
+    walk.maximum_given = static_cast<const T*>(row_statistics);
+    walk.grad_loss = static_cast<const T*>(grad_loss);
+    walk.grad_of_each_row = params.reduction == Reduction::none;
+    walk.divisor = params.reduction == Reduction::mean ? *static_cast<const T*>(total_weight) : T(1);
+    walk.gradient = static_cast<T*>(grad_input);
+    if (grad_input) walk_rows(problem, walk);
+    if (grad_target)
+      target_gradients(problem, walk, walk.maximum_given + params.rows(), static_cast<T*>(grad_target));
   });
-  return {};
+  return status;
 }
 
 }  // namespace
 
 void fill_cross_entropy(CrossEntropyKernels& kernels) {
-  kernels = {cross_entropy_workspace_bytes, cross_entropy_forward, cross_entropy_backward};
+  kernels = {cross_entropy_workspace_bytes, cross_entropy_forward, cross_entropy_backward, true};
 }
 
 }  // namespace fastdl::FASTDL_ISA

@@ -151,7 +151,7 @@ Status forward(const Launch& at, const CrossEntropyParams& params, const Problem
 }
 
 Status forward_any(const Launch& at, const CrossEntropyParams& params, const void* input, const void* target,
-                   const void* weight, void* loss, void* row_statistics, void* total_weight) {
+                   const void* weight, void* loss, void* row_statistics, void* total_weight, void*) {
   Status status;
   with_type(params.dtype, [&]<class T>(T) {
     status = forward(at, params, Problem<T>(params, input, target, weight), static_cast<T*>(loss),
@@ -178,7 +178,7 @@ Status backward_any(const Launch& at, const CrossEntropyParams& params, const vo
 
 namespace cuda {
 void fill_cross_entropy(CrossEntropyKernels& kernels) {
-  kernels = {workspace_bytes, forward_any, backward_any};
+  kernels = {workspace_bytes, forward_any, backward_any, false};
 }
 }  // namespace cuda
 

@@ -1,3 +1,4 @@
+#include "core/allocator.h"
 #include "core/thread_pool.h"
 #include "ops/softmax/softmax.h"
 #include "primitives/rows.inl.h"
@@ -5,57 +6,48 @@
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-template <class T>
-void contiguous_softmax(const T* x, std::int64_t classes, T* y) {
+template <class T, bool log>
+void softmax_row(const T* x, std::int64_t classes, T* y) {
   constexpr T lowest = -std::numeric_limits<T>::infinity();
-  const T m = row_maximum(x, classes);
-  Vec<T> partial{};
-  for_vectors<T>(classes, [&](std::int64_t c, int n) {
-    const Vec<T> e = exp(load_first(x + c, n, lowest) - m);
-    partial += e;
-    store_first(y + c, e, n);
-  });
-  const T sum = reduce_add(partial);
-  for_vectors<T>(classes, [&](std::int64_t c, int n) { store_first(y + c, load_first(y + c, n) / sum, n); });
+  const T maximum = row_maximum(x, classes);
+  double sum = 0;
+  for (std::int64_t begin = 0; begin < classes; begin += tile_elements<T>) {
+    Vec<T> partial{};
+    for_each_vector<T>(begin, std::min(classes, begin + tile_elements<T>), [&](auto vector, std::int64_t c) {
+      const Vec<T> e = exp_nonpositive(vector.load(x + c, lowest) - maximum);
+      partial += e;
+      if constexpr (!log) vector.store(y + c, e);
+    });
+    sum += reduce_add(partial);
+  }
+  if constexpr (log) {
+    const T log_sum = FASTDL_ISA::log(broadcast(static_cast<T>(sum)))[0];
+    for_each_vector<T>(0, classes, [&](auto vector, std::int64_t c) {
+      vector.store(y + c, vector.load(x + c) - maximum - log_sum);
+    });
+  } else {
+    const T inverse = T(1) / static_cast<T>(sum);
+    for_each_vector<T>(
+        0, classes, [&](auto vector, std::int64_t c) { vector.store(y + c, inverse * vector.load(y + c)); });
+  }
 }
 
-template <class T>
-void contiguous_log_softmax(const T* x, std::int64_t classes, T* y) {
-  T m, log_sum;
-  contiguous_row_statistics(x, classes, m, log_sum);
-  for_vectors<T>(classes,
-                 [&](std::int64_t c, int n) { store_first(y + c, load_first(x + c, n) - m - log_sum, n); });
-}
-
-/// The vectors of `count` neighbouring rows, class by class: body(position, i, n) for lanes i to i + n of the
-/// class at `position`.
-template <class T, class Body>
-FASTDL_INLINE void for_classes(std::int64_t classes, std::int64_t inner, int count, Body&& body) {
-  for (std::int64_t c = 0; c < classes; ++c)
-    for_vectors<T>(count, [&](std::int64_t i, int n) { body(c * inner + i, i, n); });
-}
-
-template <class T>
-void neighbouring_softmax(const T* x, std::int64_t classes, std::int64_t inner, int count, T* y) {
-  T maximum[row_block<T>], sum[row_block<T>] = {};
-  row_maxima(x, classes, inner, count, maximum);
-  for_classes<T>(classes, inner, count, [&](std::int64_t at, std::int64_t i, int n) {
-    const Vec<T> e = exp(load_first(x + at, n) - load_first(maximum + i, n));
-    store_first(sum + i, load_first(sum + i, n) + e, n);
-    store_first(y + at, e, n);
-  });
-  for_classes<T>(classes, inner, count, [&](std::int64_t at, std::int64_t i, int n) {
-    store_first(y + at, load_first(y + at, n) / load_first(sum + i, n), n);
-  });
-}
-
-template <class T>
-void neighbouring_log_softmax(const T* x, std::int64_t classes, std::int64_t inner, int count, T* y) {
-  T maximum[row_block<T>], log_sum[row_block<T>];
-  neighbouring_row_statistics(x, classes, inner, count, maximum, log_sum);
-  for_classes<T>(classes, inner, count, [&](std::int64_t at, std::int64_t i, int n) {
-    const Vec<T> shifted = load_first(x + at, n) - load_first(maximum + i, n);
-    store_first(y + at, shifted - load_first(log_sum + i, n), n);
+/// The same for `count` neighbouring rows, whose classes are `step` apart; y may be x.
+template <class T, bool log>
+void softmax_rows(const T* x, std::int64_t step, std::int64_t classes, int count, T* y) {
+  T maxima[max_block_rows];
+  row_maxima(x, step, classes, count, maxima);
+  for_each_vector<T>(0, count, [&](auto vector, std::int64_t j) {
+    const Vec<T> maximum = vector.load(maxima + j);
+    Vec<T> sum{};
+    for (std::int64_t at = j; at < classes * step; at += step) {
+      const Vec<T> e = exp_nonpositive(vector.load(x + at) - maximum);
+      sum += e;
+      if constexpr (!log) vector.store(y + at, e);
+    }
+    const Vec<T> last = log ? FASTDL_ISA::log(sum) : T(1) / sum;
+    for (std::int64_t at = j; at < classes * step; at += step)
+      vector.store(y + at, log ? vector.load(x + at) - maximum - last : last * vector.load(y + at));
   });
 }
 
@@ -73,75 +65,85 @@ FASTDL_INLINE Vec<T> derivative(Vec<T> g, Vec<T> y, Vec<T> sum) {
 }
 
 template <class T, bool log>
-void contiguous_backward(const T* grad_y, const T* y, std::int64_t classes, T* grad_x) {
-  Vec<T> partial{};
-  for_vectors<T>(classes, [&](std::int64_t c, int n) {
-    partial += summand<T, log>(load_first(grad_y + c, n), load_first(y + c, n));
+void gradient_row(const T* grad_y, const T* y, std::int64_t classes, T* grad_x) {
+  double sum = 0;
+  for (std::int64_t begin = 0; begin < classes; begin += tile_elements<T>) {
+    Vec<T> partial{};
+    for_each_vector<T>(begin, std::min(classes, begin + tile_elements<T>), [&](auto vector, std::int64_t c) {
+      partial += summand<T, log>(vector.load(grad_y + c), vector.load(y + c));
+    });
+    sum += reduce_add(partial);
+  }
+  const Vec<T> total = broadcast(static_cast<T>(sum));
+  for_each_vector<T>(0, classes, [&](auto vector, std::int64_t c) {
+    vector.store(grad_x + c, derivative<T, log>(vector.load(grad_y + c), vector.load(y + c), total));
   });
-  const Vec<T> sum = broadcast<T>(reduce_add(partial));
-  for_vectors<T>(classes, [&](std::int64_t c, int n) {
-    store_first(grad_x + c, derivative<T, log>(load_first(grad_y + c, n), load_first(y + c, n), sum), n);
+}
+
+/// The same for `count` neighbouring rows; grad_x may be either operand.
+template <class T, bool log>
+void gradient_rows(const T* grad_y, const T* y, std::int64_t step, std::int64_t classes, int count,
+                   T* grad_x) {
+  for_each_vector<T>(0, count, [&](auto vector, std::int64_t j) {
+    Vec<T> sum{};
+    for (std::int64_t at = j; at < classes * step; at += step)
+      sum += summand<T, log>(vector.load(grad_y + at), vector.load(y + at));
+    for (std::int64_t at = j; at < classes * step; at += step)
+      vector.store(grad_x + at, derivative<T, log>(vector.load(grad_y + at), vector.load(y + at), sum));
+  });
+}
+
+/// Runs over blocks of rows in parallel: one(offset) for a contiguous row, many(offset, count, tiles) for
+/// neighbours, with two tiles of scratch.
+template <class T, class One, class Many>
+void for_rows_in_parallel(const SoftmaxParams& params, const One& one, const Many& many) {
+  const RowBlocks<T> blocks(params.classes, params.inner);
+  const std::int64_t rows = params.rows(), step = blocks.rows_per_chunk();
+  if (params.classes == 0) return;
+  parallel_for((rows + step - 1) / step, [&](std::int64_t chunk) {
+    // Without a destructor, whose unwinding would put a weak symbol into this object.
+    const auto bytes = static_cast<std::size_t>(2 * blocks.tile_size()) * sizeof(T);
+    T* const tiles = bytes > 0 ? static_cast<T*>(allocate(bytes)) : nullptr;
+    blocks.each(chunk * step, std::min(rows, (chunk + 1) * step),
+                [&](std::int64_t, std::int64_t at, int count) {
+                  if (blocks.kind != RowBlocks<T>::contiguous) return many(blocks, at, count, tiles);
+                  for (int j = 0; j < count; ++j) one(at + j * params.classes);
+                });
+    deallocate(tiles);
   });
 }
 
 template <class T, bool log>
-void neighbouring_backward(const T* grad_y, const T* y, std::int64_t classes, std::int64_t inner, int count,
-                           T* grad_x) {
-  T sum[row_block<T>] = {};
-  for_classes<T>(classes, inner, count, [&](std::int64_t at, std::int64_t i, int n) {
-    const Vec<T> s = summand<T, log>(load_first(grad_y + at, n), load_first(y + at, n));
-    store_first(sum + i, load_first(sum + i, n) + s, n);
-  });
-  for_classes<T>(classes, inner, count, [&](std::int64_t at, std::int64_t i, int n) {
-    const Vec<T> g = load_first(grad_y + at, n), v = load_first(y + at, n);
-    store_first(grad_x + at, derivative<T, log>(g, v, load_first(sum + i, n)), n);
-  });
-}
-
-/// for_rows over all of them, in chunks that take whole blocks of neighbours.
-template <class T, class One, class Many>
-void for_rows_in_parallel(const SoftmaxParams& params, One&& one, Many&& many) {
-  constexpr std::int64_t elements_per_chunk = 16384;
-  const std::int64_t rows = params.rows();
-  if (rows == 0 || params.classes == 0) return;
-  const std::int64_t unit = std::min<std::int64_t>(params.inner, row_block<T>);
-  const std::int64_t step = (elements_per_chunk / params.classes / unit + 1) * unit;
-  parallel_for((rows + step - 1) / step, [&](std::int64_t chunk) {
-    const std::int64_t begin = chunk * step, end = std::min(rows, begin + step);
-    for_rows<T>(params.classes, params.inner, begin, end, one, many);
-  });
-}
-
-template <class T>
 void forward(const SoftmaxParams& params, const T* x, T* y) {
-  const std::int64_t classes = params.classes, inner = params.inner;
   for_rows_in_parallel<T>(
-      params,
-      [&](std::int64_t, std::int64_t at) {
-        (params.log ? contiguous_log_softmax<T> : contiguous_softmax<T>)(x + at, classes, y + at);
-      },
-      [&](std::int64_t, std::int64_t at, int count) {
-        (params.log ? neighbouring_log_softmax<T> : neighbouring_softmax<T>)(x + at, classes, inner, count,
-                                                                             y + at);
+      params, [&](std::int64_t at) { softmax_row<T, log>(x + at, params.classes, y + at); },
+      [&](const RowBlocks<T>& blocks, std::int64_t at, int count, T* tile) {
+        const T* const from = blocks.load_block(x + at, count, tile);
+        T* const to = blocks.tile_size() > 0 ? tile : y + at;
+        softmax_rows<T, log>(from, blocks.step(), params.classes, count, to);
+        blocks.store_block(to, count, y + at);
       });
 }
 
 template <class T, bool log>
 void backward(const SoftmaxParams& params, const T* grad_y, const T* y, T* grad_x) {
-  const std::int64_t classes = params.classes, inner = params.inner;
   for_rows_in_parallel<T>(
       params,
-      [&](std::int64_t, std::int64_t at) {
-        contiguous_backward<T, log>(grad_y + at, y + at, classes, grad_x + at);
-      },
-      [&](std::int64_t, std::int64_t at, int count) {
-        neighbouring_backward<T, log>(grad_y + at, y + at, classes, inner, count, grad_x + at);
+      [&](std::int64_t at) { gradient_row<T, log>(grad_y + at, y + at, params.classes, grad_x + at); },
+      [&](const RowBlocks<T>& blocks, std::int64_t at, int count, T* tile) {
+        const T* const g = blocks.load_block(grad_y + at, count, tile);
+        const T* const from = blocks.load_block(y + at, count, tile + blocks.tile_size());
+        T* const to = blocks.tile_size() > 0 ? tile : grad_x + at;
+        gradient_rows<T, log>(g, from, blocks.step(), params.classes, count, to);
+        blocks.store_block(to, count, grad_x + at);
       });
 }
 
 Status softmax_forward(const Launch&, const SoftmaxParams& params, const void* input, void* output) {
-  with_type(params.dtype,
-            [&]<class T>(T) { forward(params, static_cast<const T*>(input), static_cast<T*>(output)); });
+  with_type(params.dtype, [&]<class T>(T) {
+    const auto run = params.log ? forward<T, true> : forward<T, false>;
+    run(params, static_cast<const T*>(input), static_cast<T*>(output));
+  });
   return {};
 }
 

@@ -14,13 +14,20 @@ class CrossEntropy(Op):
 
     @staticmethod
     def forward(ctx: Any, input: Any, target: Any, weight: Any, *options: Any) -> Any:
-        loss, row_statistics, total_weight = _core.cross_entropy_forward(input, target, weight, *options)
+        loss, row_statistics, total_weight, ctx.gradient = _core.cross_entropy_forward(
+            input, target, weight, *options, ctx.needs_input_grad[0]
+        )
         ctx.save(input, target, weight, row_statistics, total_weight)
         ctx.options = options
         return loss
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
+        # Once: whoever gets it may keep it, and write to it.
+        ready, ctx.gradient = ctx.gradient, None
+        if ready is not None and grad_output == 1 and not ctx.needs_input_grad[1]:
+            return ready, *(None,) * (2 + len(ctx.options))
+        del ready
         grads = _core.cross_entropy_backward(grad_output, *ctx.saved, *ctx.options, *ctx.needs_input_grad[:2])
         return *grads, None, *(None,) * len(ctx.options)
 
@@ -77,7 +84,7 @@ def cross_entropy_backward(
 ) -> Any:
     """The gradient of cross_entropy with respect to `input`, on arrays; grad_output is shaped like the loss."""
     options = _options(reduction, ignore_index, label_smoothing)
-    _, row_statistics, total_weight = _core.cross_entropy_forward(input, target, weight, *options)
+    _, row_statistics, total_weight, _ = _core.cross_entropy_forward(input, target, weight, *options, False)
     return _core.cross_entropy_backward(
         grad_output, input, target, weight, row_statistics, total_weight, *options, True, False
     )[0]
