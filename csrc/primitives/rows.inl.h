@@ -46,7 +46,7 @@ struct RowBlocks {
   }
 
   std::int64_t rows_per_chunk() const {
-    constexpr std::int64_t elements_per_chunk = 16384;
+    constexpr std::int64_t elements_per_chunk = 8192;
     const std::int64_t wanted = elements_per_chunk / std::max<std::int64_t>(classes, 1) / rows;
     return std::max<std::int64_t>(wanted, 1) * rows;
   }

@@ -57,13 +57,18 @@ double walk_contiguous(const CrossEntropy<T>& problem, const Walk<T>& walk, cons
   };
   T* const y = kept ? walk.gradient + block.offset : nullptr;
   RowSums<T> sums;
+  // Step by step for all rows: the chains within one short row are longer than the work on it.
+  if (walk.maximum_given)
+    copy_elements(walk.maximum_given + block.row, block.count, sums.maximum);
+  else
+    for (int j = 0; j < block.count; ++j) sums.maximum[j] = row_maximum(x + j * classes, classes);
   for (int j = 0; j < block.count; ++j) {
-    const std::int64_t row = block.row + j;
-    sums.maximum[j] = walk.maximum_given ? walk.maximum_given[row] : row_maximum(x + j * classes, classes);
     look_up_target(problem, block.row, j, x + j * classes, 1, sums);
     sum_row<T, dense, kept>(problem, x + j * classes, targets(j), sums, j, kept ? y + j * classes : nullptr);
-    if constexpr (kept)
-      row_gradient<T, dense>(problem, row, targets(j), walk.grad(row), sums, j, y + j * classes);
+  }
+  for (int j = 0; kept && j < block.count; ++j) {
+    const std::int64_t row = block.row + j;
+    row_gradient<T, dense>(problem, row, targets(j), walk.grad(row), sums, j, y + j * classes);
   }
   return walk.loss_sums ? put_losses(problem, walk, block, sums) : 0;
 }
