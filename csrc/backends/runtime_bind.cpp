@@ -14,21 +14,14 @@
 namespace fastdl {
 namespace {
 
-DType floating_or_integer(const py::dtype& dtype) {
-  for (const DType known :
-       {DType::float32, DType::float64, DType::int64, DType::boolean, DType::uint8, DType::int32})
-    if (dtype.equal(py::dtype(name(known)))) return known;
-  throw TypeError(concat("[empty] dtype: expected float32, float64, int64, int32, uint8 or bool, got ",
-                         std::string(py::str(dtype))));
-}
-
 py::array empty(const std::vector<std::int64_t>& extents, const py::dtype& dtype) {
   Shape shape;
   for (const std::int64_t extent : extents) {
     if (extent < 0) throw ValueError(concat("[empty] shape: expected extents of at least 0, got ", extent));
     shape.push_back(extent);
   }
-  return new_array(shape, floating_or_integer(dtype));
+  return new_array(shape,
+                   known_dtype("empty", "dtype", dtype, "float32, float64, int64, int32, uint8 or bool"));
 }
 
 void checked_set_num_threads(std::int64_t threads) {

@@ -141,24 +141,7 @@ void check_byte_order(const char* op, const char* argument, const py::dtype& dty
 
 DType dtype_of(const char* op, const char* argument, const py::array& array,
                const char* expected = floating_dtypes) {
-  const py::dtype dtype = array.dtype();
-  check_byte_order(op, argument, dtype);
-  switch (dtype.num()) {
-    case npy_float:
-      return DType::float32;
-    case npy_double:
-      return DType::float64;
-    case npy_bool:
-      return DType::boolean;
-    case npy_uint8:
-      return DType::uint8;
-    case npy_int:
-      return DType::int32;
-    case npy_long:
-    case npy_longlong:
-      if (dtype.itemsize() == 8) return DType::int64;
-  }
-  refuse(op, argument, expected, std::string(py::str(dtype)));
+  return known_dtype(op, argument, array.dtype(), expected);
 }
 
 bool aligned(const py::array& array) {
@@ -196,19 +179,31 @@ bool same_layout(const py::array& array, const Shape& strides) {
   return true;
 }
 
+/// NumPy's number of a dtype.
+int type_number(DType dtype) {
+  static constexpr int numbers[] = {npy_float, npy_double, sizeof(long) == 8 ? npy_long : npy_longlong,
+                                    npy_bool,  npy_uint8,  npy_int};
+  return numbers[static_cast<int>(dtype)];
+}
+
+/// Straight to NumPy's C API: pybind11's way there, over format strings and vectors, takes twice the time.
 py::array new_array(const Shape& shape, const Shape* strides, DType dtype) {
-  static constexpr const char* formats[] = {"f4", "f8", "i8", "?", "u1", "i4"};
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(shape.numel(), static_cast<std::int64_t>(item_size(dtype)), &bytes))
     throw OutOfMemory(concat("an array of shape ", shape, " does not fit into the address space"));
-  const py::dtype format(formats[static_cast<int>(dtype)]);
-  std::vector<py::ssize_t> byte_strides;
-  if (strides != nullptr) byte_strides.assign(strides->begin(), strides->end());
   std::unique_ptr<void, decltype(&deallocate)> memory(allocate(static_cast<std::size_t>(bytes)), &deallocate);
-  const py::capsule owner(memory.get(), [](void* block) { deallocate(block); });
+  py::capsule owner(memory.get(), [](void* block) { deallocate(block); });
   void* const elements = memory.release();
-  return py::array(format, std::vector<py::ssize_t>(shape.begin(), shape.end()), byte_strides, elements,
-                   owner);
+  py::ssize_t extents[Shape::max_dims], steps[Shape::max_dims];
+  std::copy(shape.begin(), shape.end(), extents);
+  if (strides != nullptr) std::copy(strides->begin(), strides->end(), steps);
+  const auto& api = py::detail::npy_api::get();
+  auto array = py::reinterpret_steal<py::object>(api.PyArray_NewFromDescr_(
+      api.PyArray_Type_, api.PyArray_DescrFromType_(type_number(dtype)), shape.size(), extents,
+      strides != nullptr ? steps : nullptr, elements, py::detail::npy_api::NPY_ARRAY_WRITEABLE_, nullptr));
+  if (!array || api.PyArray_SetBaseObject_(array.ptr(), owner.release().ptr()) < 0)
+    throw py::error_already_set();
+  return py::reinterpret_steal<py::array>(array.release());
 }
 
 Shape byte_strides(const Shape& shape, DType dtype, MemoryFormat format) {
@@ -254,6 +249,26 @@ StridedView in_c_order(ArrayView view) {
 }
 
 }  // namespace
+
+DType known_dtype(const char* op, const char* argument, const py::dtype& dtype, const char* expected) {
+  check_byte_order(op, argument, dtype);
+  switch (dtype.num()) {
+    case npy_float:
+      return DType::float32;
+    case npy_double:
+      return DType::float64;
+    case npy_bool:
+      return DType::boolean;
+    case npy_uint8:
+      return DType::uint8;
+    case npy_int:
+      return DType::int32;
+    case npy_long:
+    case npy_longlong:
+      if (dtype.itemsize() == 8) return DType::int64;
+  }
+  refuse(op, argument, expected, std::string(py::str(dtype)));
+}
 
 py::array as_array(const char* op, const char* argument, py::handle object) {
   if (py::isinstance<py::array>(object)) {

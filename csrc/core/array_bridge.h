@@ -3,6 +3,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -86,6 +88,9 @@ py::array as_array(const char* op, const char* argument, py::handle object);
 
 /// What most ops take, in the words of their errors.
 inline constexpr const char* floating_dtypes = "float32 or float64";
+
+/// TypeError for byte-swapped, object and other unknown dtypes, which says what is `expected`.
+DType known_dtype(const char* op, const char* argument, const py::dtype& dtype, const char* expected);
 
 /// An operand to read, as as_array takes it. TypeError also for byte-swapped, object and other unknown
 /// dtypes, which says what is `expected`.
@@ -175,14 +180,39 @@ void check_status(const Status& status, const Backend& backend, const char* op, 
 /// Throws ValueError where the backend has no such kernel.
 void check_kernel(bool present, const Backend& backend, const char* op);
 
-/// Releases the GIL, gives `run` a workspace of `workspace_bytes`, and answers what it answers.
+/// Releases the GIL, gives `run` a workspace of `workspace_bytes` (null for none), and answers what it
+/// answers.
 template <class Run>
 Status run_kernel(std::size_t workspace_bytes, Run&& run) {
   const GilRelease released;
-  const Workspace workspace(workspace_bytes);
   Launch launch;
+  if (workspace_bytes == 0) return run(launch);
+  const Workspace workspace(workspace_bytes);
   launch.workspace = workspace.data();
   return run(launch);
 }
 
 }  // namespace fastdl
+
+namespace pybind11::detail {
+
+/// Pairs come as tuples of two ints, which pybind11's caster for any sequence of anything is slow to read.
+template <>
+struct type_caster<std::array<std::int64_t, 2>> {
+  using Pair = std::array<std::int64_t, 2>;
+  PYBIND11_TYPE_CASTER(Pair, const_name("tuple[int, int]"));
+
+  bool load(handle source, bool) {
+    if (!PyTuple_Check(source.ptr()) || PyTuple_GET_SIZE(source.ptr()) != 2) return false;
+    for (int i = 0; i < 2; ++i) {
+      PyObject* const item = PyTuple_GET_ITEM(source.ptr(), i);
+      int overflow = 0;
+      if (!PyLong_Check(item)) return false;
+      value[static_cast<std::size_t>(i)] = PyLong_AsLongLongAndOverflow(item, &overflow);
+      if (overflow != 0) return false;
+    }
+    return true;
+  }
+};
+
+}  // namespace pybind11::detail

@@ -1,6 +1,8 @@
 #include "core/array_lists.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "core/check.h"
@@ -26,6 +28,26 @@ bool share_memory(const py::array& a, const py::array& b) {
   return py::cast<bool>(py::module_::import("numpy").attr("shares_memory")(a, b));
 }
 
+/// "grads[17]", made in place: most lists are long and right, and their elements' names never read.
+class ElementName {
+ public:
+  explicit ElementName(const char* list) : length_(std::min(std::strlen(list), sizeof text_ - 24)) {
+    std::memcpy(text_, list, length_);
+    text_[length_] = '[';
+  }
+
+  const char* of(std::size_t i) {
+    char* const end = std::to_chars(text_ + length_ + 1, text_ + sizeof text_ - 2, i).ptr;
+    end[0] = ']';
+    end[1] = '\0';
+    return text_;
+  }
+
+ private:
+  char text_[64];
+  std::size_t length_;
+};
+
 }  // namespace
 
 ArrayLists::ArrayLists(const char* op, std::vector<ArrayList> lists) : op_(op), lists_(std::move(lists)) {
@@ -40,28 +62,32 @@ void ArrayLists::add(std::size_t list) {
                            std::string(py::str(py::type::of(arrays).attr("__name__")))));
   const std::size_t length = py::len(arrays);
   first_views_.push_back(views_.size());
-  if (list == 0)
+  if (list == 0) {
     begins_.reserve(length);
-  else if (used(list))
+    arrays_.reserve(lists_.size() * length);
+    views_.reserve(lists_.size() * length);
+    results_.reserve(lists_.size() * length);
+  } else if (used(list))
     check_length(argument, length);
   else if (length > 0)
     throw ValueError(concat("[", op_, "] ", argument,
                             ": expected an empty list, as these options use none, got ", length, " arrays"));
   std::int64_t begin = 0;
+  ElementName element_name(argument);
   for (std::size_t i = 0; i < length; ++i) {
-    const std::string element = name(list, i);
+    const char* const element = element_name.of(i);
     const auto object = py::object(py::reinterpret_borrow<py::sequence>(arrays)[i]);
-    py::array array = as_array(op_, element.c_str(), object);
+    py::array array = as_array(op_, element, object);
     if (list == 0) {
-      views_.push_back(dense_array(op_, element.c_str(), array));
-      check_floating(op_, element.c_str(), views_.back().dtype());
+      views_.push_back(dense_array(op_, element, array));
+      check_floating(op_, element, views_.back().dtype());
       begins_.push_back(begin);
       begin += numel(i);
     } else {
-      views_.push_back(dense_array_like(op_, element.c_str(), array, views_[i]));
+      views_.push_back(dense_array_like(op_, element, array, views_[i]));
     }
     if (use == ArrayList::written)
-      results_.emplace_back(op_, element.c_str(), object, views_.back(), /*in_place=*/true);
+      results_.emplace_back(op_, element, object, views_.back(), /*in_place=*/true);
     arrays_.push_back(std::move(array));
   }
 }
@@ -84,6 +110,7 @@ void ArrayLists::check_disjoint() const {
     bool written;
   };
   std::vector<Range> ranges;
+  ranges.reserve(arrays_.size());
   for (std::size_t list = 0; list < lists_.size(); ++list)
     for (std::size_t i = 0; used(list) && i < size(); ++i) {
       const py::array& array = arrays_[first_views_[list] + i];

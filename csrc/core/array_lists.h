@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -51,7 +50,7 @@ class ArrayLists {
   std::vector<ArrayList> lists_;
   std::vector<std::size_t> first_views_;  ///< of each list, in views_
   std::vector<py::array> arrays_;         ///< the caller's, of all lists
-  std::deque<DenseView> views_;           ///< of them, or of copies; results_ refer to these
+  std::vector<DenseView> views_;          ///< of them, or of copies; results_ refer to these, so none moves
   std::vector<ElementwiseResult> results_;
   std::vector<std::int64_t> begins_;
 };

@@ -6,7 +6,8 @@
 namespace fastdl {
 
 /// What a kernel is given beside its operands: where to run and its scratch memory, at least as large as the
-/// op's workspace function asked for, 64-byte aligned. `stream` is null on the CPU.
+/// op's workspace function asked for, 64-byte aligned; null where it asked for none. `stream` is null on the
+/// CPU.
 struct Launch {
   void* stream = nullptr;
   void* workspace = nullptr;

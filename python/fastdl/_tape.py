@@ -43,6 +43,7 @@ class _Anomaly:
 
 anomaly = _Anomaly()
 _new: Any = object.__new__
+_NO_GRADIENTS = (False,) * 64
 _sequence = itertools.count()
 
 
@@ -105,32 +106,30 @@ class Op:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Runs forward; on Tensors, records it where gradient mode is on and an input requires a gradient."""
-        arrays = []
-        edges: list[Edge] = []
-        needs = []
-        recording = mixed = False
+        ctx = cls()
         for arg in args:
             if isinstance(arg, Tensor):
-                mixed = True
-                arrays.append(arg._array)
+                break
+        else:
+            ctx.needs_input_grad = _NO_GRADIENTS[: len(args)]
+            return cls.forward(ctx, *args)
+        arrays = [*args]
+        edges: list[Edge] = [None] * len(args)
+        needs = [False] * len(args)
+        recording = False
+        for index, arg in enumerate(args):
+            if isinstance(arg, Tensor):
+                arrays[index] = arg._array
                 if arg._requires_grad:
-                    recording = True
-                    edges.append(arg._edge or arg)
-                    needs.append(True)
-                    continue
-            else:
-                arrays.append(arg)
-            edges.append(None)
-            needs.append(False)
+                    recording = needs[index] = True
+                    edges[index] = arg._edge or arg
         if writes.recorded:
             for arg in args:
                 if isinstance(arg, Tensor):
                     writes.check_history(arg)
-        ctx = cls()
         if not recording or not mode.grad_enabled:
-            ctx.needs_input_grad = (False,) * len(args)
-            result = cls.forward(ctx, *arrays)
-            return _wrap_constant(result, arrays if cls.view else ()) if mixed else result
+            ctx.needs_input_grad = _NO_GRADIENTS[: len(args)]
+            return _wrap_constant(cls.forward(ctx, *arrays), arrays if cls.view else ())
         ctx.needs_input_grad = needs
         result = cls.forward(ctx, *arrays)
         # numbered after forward, in which older nodes of the same graph may be made
@@ -141,7 +140,13 @@ class Op:
             ctx.trace = _forward_trace()
         if type(result) is tuple:
             return ctx._wrap_many(result, arrays)
-        return ctx._wrap(result, 0, arrays)
+        if cls.view or ctx._constant or type(result) is not np.ndarray or result.dtype.kind != "f":
+            return ctx._wrap(result, 0, arrays)
+        tensor = _new(Tensor)  # as _wrap, without its questions
+        tensor._array = result
+        tensor._requires_grad = True
+        tensor._edge = (ctx, 0)
+        return tensor
 
     def _wrap(self, array: Array, index: int, inputs: Sequence[Any]) -> Tensor:
         tensor = _new(Tensor)

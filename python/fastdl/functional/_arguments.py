@@ -11,6 +11,7 @@ import numpy as np
 from fastdl import _core
 
 Pair = tuple[int, int]
+_LIMIT = 2**63  # of what 64 bits hold
 
 
 def operand(op: str, name: str, value: Any) -> Any:
@@ -26,7 +27,7 @@ def integer(op: str, name: str, value: Any, expected: str = "an int") -> int:
         number = value if type(value) is int else operator.index(value)
     except TypeError:
         raise TypeError(f"[{op}] {name}: expected {expected}, got {value!r}") from None
-    if not -(2**63) <= number < 2**63:
+    if not -_LIMIT <= number < _LIMIT:
         raise ValueError(f"[{op}] {name}: expected {expected} of 64 bits, got {value!r}")
     return number
 
@@ -72,6 +73,12 @@ def probability(op: str, name: str, value: Any) -> float:
 
 def pair(op: str, name: str, value: int | Sequence[int]) -> Pair:
     """An int, or one or two of them, as (height, width)."""
+    if type(value) is int and -_LIMIT <= value < _LIMIT:
+        return value, value
+    if type(value) is tuple and len(value) == 2:
+        first, second = value
+        if type(first) is type(second) is int and -_LIMIT <= first < _LIMIT and -_LIMIT <= second < _LIMIT:
+            return value
     expected = "an int or a pair of ints"
     if not isinstance(value, tuple | list):
         single = integer(op, name, value, expected)
@@ -84,6 +91,23 @@ def pair(op: str, name: str, value: int | Sequence[int]) -> Pair:
     raise ValueError(f"[{op}] {name}: expected {expected}, got {value!r}")
 
 
+Remembered = dict[tuple[int, ...], tuple[Any, Any]]
+"""Normalised arguments by the identities of what was given: equal objects are not the same, for 1.0, which is
+refused, equals 1. It holds the objects, so that no others get their identities."""
+
+
+def remember(known: Remembered, key: tuple[int, ...], given: tuple[Any, ...], normalised: Any) -> Any:
+    """`normalised`, from now on to be found in `known`, unless one of what was given can change."""
+    if all(
+        type(value) is int or (type(value) is tuple and all(type(item) is int for item in value))
+        for value in given
+    ):
+        if len(known) >= 256:  # somebody makes a new tuple for every call
+            known.clear()
+        known[key] = normalised, given
+    return normalised
+
+
 def shape(op: str, name: str, value: Any) -> tuple[int, ...]:
     """A sequence of ints."""
     expected = "a sequence of ints"
@@ -93,7 +117,7 @@ def shape(op: str, name: str, value: Any) -> tuple[int, ...]:
         raise TypeError(f"[{op}] {name}: expected {expected}, got {value!r}") from None
     return tuple(
         [
-            item if type(item) is int and -(2**63) <= item < 2**63 else integer(op, name, item, expected)
+            item if type(item) is int and -_LIMIT <= item < _LIMIT else integer(op, name, item, expected)
             for item in items
         ]
     )

@@ -25,7 +25,7 @@ class Relu(Op):
                 np.maximum(input, 0, out=input) if in_place else into(np.maximum, input, input.dtype.type(0))
             )
         y = _core.relu_forward(input, in_place)
-        ctx.save(y)
+        ctx.saved = (y,)
         return y
 
     @staticmethod
@@ -54,7 +54,7 @@ class Sigmoid(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, in_place: bool) -> Any:
         y = _core.sigmoid_forward(_promoted(input, in_place), in_place)
-        ctx.save(y)
+        ctx.saved = (y,)
         return y
 
     @staticmethod
@@ -66,7 +66,7 @@ class Tanh(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, in_place: bool) -> Any:
         y = _core.tanh_forward(_promoted(input, in_place), in_place)
-        ctx.save(y)
+        ctx.saved = (y,)
         return y
 
     @staticmethod
@@ -99,7 +99,7 @@ def relu(input: Any, inplace: bool = False) -> Any:
         TypeError: other dtypes.
         ValueError: inplace on a read-only array.
     """
-    return _apply(Relu, input, inplace)
+    return _apply(Relu, input, inplace) if inplace else Relu.apply(input, inplace)
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:

@@ -7,32 +7,45 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import convolution_kernel, convolution_padding, integer, pair
+from fastdl.functional._arguments import (
+    Remembered,
+    convolution_kernel,
+    convolution_padding,
+    integer,
+    pair,
+    remember,
+)
 
 
 class Conv2d(Op):
     fresh = True
 
     @staticmethod
-    def forward(ctx: Any, input: Any, weight: Any, bias: Any, *geometry: Any) -> Any:
-        ctx.save(input, weight)
+    def forward(ctx: Any, input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...]) -> Any:
+        ctx.saved = (input, weight)
         ctx.geometry = geometry
         return _core.conv2d_forward(input, weight, bias, *geometry)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
         grads = _core.conv2d_backward(grad_output, *ctx.saved, *ctx.geometry, *ctx.needs_input_grad[:3])
-        return *grads, *(None,) * len(ctx.geometry)
+        return *grads, None
+
+
+_known: Remembered = {}
 
 
 def _geometry(weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> tuple[Any, ...]:
-    op = "conv2d"
+    key = (id(stride), id(padding), id(dilation), id(groups))
+    found = _known.get(key)
+    if found is not None:
+        return found[0]
+    op, given = "conv2d", (stride, padding, dilation, groups)
     stride, dilation = pair(op, "stride", stride), pair(op, "dilation", dilation)
-    kernel = (
-        convolution_kernel(op, weight) if isinstance(padding, str) else (1, 1)
-    )  # looked at for 'same' alone
+    # the kernel is looked at for 'same' alone
+    kernel = convolution_kernel(op, weight) if isinstance(padding, str) else (1, 1)
     before, after = convolution_padding(op, padding, kernel, stride, dilation)
-    return stride, before, after, dilation, integer(op, "groups", groups)
+    return remember(_known, key, given, (stride, before, after, dilation, integer(op, "groups", groups)))
 
 
 def conv2d(
@@ -64,7 +77,7 @@ def conv2d(
 
     Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    return Conv2d.apply(input, weight, bias, *_geometry(weight, stride, padding, dilation, groups))
+    return Conv2d.apply(input, weight, bias, _geometry(weight, stride, padding, dilation, groups))
 
 
 def conv2d_backward(

@@ -7,12 +7,12 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import integer, pair
+from fastdl.functional._arguments import Remembered, integer, pair, remember
 
 
 class ConvTranspose2d(Op):
     @staticmethod
-    def forward(ctx: Any, input: Any, weight: Any, bias: Any, *geometry: Any) -> Any:
+    def forward(ctx: Any, input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...]) -> Any:
         ctx.save(input, weight)
         ctx.geometry = geometry
         return _core.conv_transpose2d_forward(input, weight, bias, *geometry)
@@ -22,18 +22,26 @@ class ConvTranspose2d(Op):
         grads = _core.conv_transpose2d_backward(
             grad_output, *ctx.saved, *ctx.geometry, *ctx.needs_input_grad[:3]
         )
-        return *grads, *(None,) * len(ctx.geometry)
+        return *grads, None
+
+
+_known: Remembered = {}
 
 
 def _geometry(stride: Any, padding: Any, output_padding: Any, groups: Any, dilation: Any) -> tuple[Any, ...]:
-    op = "conv_transpose2d"
-    return (
+    key = (id(stride), id(padding), id(output_padding), id(groups), id(dilation))
+    found = _known.get(key)
+    if found is not None:
+        return found[0]
+    op, given = "conv_transpose2d", (stride, padding, output_padding, groups, dilation)
+    geometry = (
         pair(op, "stride", stride),
         pair(op, "padding", padding),
         pair(op, "output_padding", output_padding),
         integer(op, "groups", groups),
         pair(op, "dilation", dilation),
     )
+    return remember(_known, key, given, geometry)
 
 
 def conv_transpose2d(
@@ -70,7 +78,7 @@ def conv_transpose2d(
     Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
     geometry = _geometry(stride, padding, output_padding, groups, dilation)
-    return ConvTranspose2d.apply(input, weight, bias, *geometry)
+    return ConvTranspose2d.apply(input, weight, bias, geometry)
 
 
 def conv_transpose2d_backward(

@@ -13,11 +13,12 @@ class CrossEntropy(Op):
     fresh = True
 
     @staticmethod
-    def forward(ctx: Any, input: Any, target: Any, weight: Any, *options: Any) -> Any:
+    def forward(ctx: Any, input: Any, target: Any, weight: Any, options: tuple[Any, ...]) -> Any:
+        arguments = *options, ctx.needs_input_grad[0]
         loss, row_statistics, total_weight, ctx.gradient = _core.cross_entropy_forward(
-            input, target, weight, *options, ctx.needs_input_grad[0]
+            input, target, weight, *arguments
         )
-        ctx.save(input, target, weight, row_statistics, total_weight)
+        ctx.saved = (input, target, weight, row_statistics, total_weight)
         ctx.options = options
         return loss
 
@@ -26,10 +27,10 @@ class CrossEntropy(Op):
         # Once: whoever gets it may keep it, and write to it.
         ready, ctx.gradient = ctx.gradient, None
         if ready is not None and grad_output == 1 and not ctx.needs_input_grad[1]:
-            return ready, *(None,) * (2 + len(ctx.options))
+            return ready, None, None, None
         del ready
         grads = _core.cross_entropy_backward(grad_output, *ctx.saved, *ctx.options, *ctx.needs_input_grad[:2])
-        return *grads, None, *(None,) * len(ctx.options)
+        return *grads, None, None
 
 
 def _options(reduction: Any, ignore_index: Any, label_smoothing: Any) -> tuple[str, int, float]:
@@ -70,7 +71,7 @@ def cross_entropy(
     Source: C. Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567 (label smoothing).
     """
     reduction = loss_reduction(size_average, reduce, reduction)
-    return CrossEntropy.apply(input, target, weight, *_options(reduction, ignore_index, label_smoothing))
+    return CrossEntropy.apply(input, target, weight, _options(reduction, ignore_index, label_smoothing))
 
 
 def cross_entropy_backward(

@@ -14,7 +14,7 @@ class Linear(Op):
 
     @staticmethod
     def forward(ctx: Any, input: Any, weight: Any, bias: Any) -> Any:
-        ctx.save(input, weight)
+        ctx.saved = (input, weight)
         return _core.linear_forward(input, weight, bias)
 
     @staticmethod

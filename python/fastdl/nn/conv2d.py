@@ -58,4 +58,5 @@ class Conv2d(Convolution):
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = pad(input, self._edges, mode=self.padding_mode), 0
-        return conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        weight, bias = self._weight_and_bias()
+        return conv2d(input, weight, bias, self.stride, padding, self.dilation, self.groups)

@@ -56,10 +56,11 @@ class ConvTranspose2d(Convolution):
         return (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
 
     def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
+        weight, bias = self._weight_and_bias()
         return conv_transpose2d(
             input,
-            self.weight,
-            self.bias,
+            weight,
+            bias,
             self.stride,
             self.padding,
             self.output_padding if output_size is None else self._output_padding_for(input, output_size),

@@ -39,7 +39,7 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Any) -> Any:
-        return linear(input, self.weight, self.bias)
+        return linear(input, *self._weight_and_bias())
 
     def extra_repr(self) -> str:
         return (

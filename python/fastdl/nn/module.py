@@ -139,11 +139,18 @@ class Module:
         self.__dict__.pop(name, None)
 
     def __getattr__(self, name: str) -> Any:
-        for registry in ("_parameters", "_buffers", "_modules"):
-            found = self.__dict__.get(registry)
-            if found is not None and name in found:
-                return found[name]
+        members = self.__dict__
+        for registry in ("_parameters", "_modules", "_buffers"):
+            if registry in members and name in members[registry]:
+                return members[registry][name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _weight_and_bias(self) -> tuple[Any, Any]:
+        """self.weight and self.bias, which `__getattr__` takes longer to find than a small kernel to run."""
+        parameters = self._parameters
+        if "weight" in parameters and "bias" in parameters:
+            return parameters["weight"], parameters["bias"]
+        return self.weight, self.bias
 
     def __delattr__(self, name: str) -> None:
         for registry in (self._parameters, self._buffers, self._modules):
