@@ -7,6 +7,7 @@
 #include "ops/adam/adam.h"
 #include "ops/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "ops/adaptive_max_pool2d/adaptive_max_pool2d.h"
+#include "ops/arithmetic/arithmetic.h"
 #include "ops/avg_pool2d/avg_pool2d.h"
 #include "ops/batch_norm/batch_norm.h"
 #include "ops/binary_cross_entropy/binary_cross_entropy.h"

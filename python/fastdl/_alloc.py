@@ -9,6 +9,8 @@ import numpy as np
 
 from fastdl import _core
 
+_COPY = 0
+_OPERATIONS = {np.negative: 1, np.add: 2, np.subtract: 3, np.multiply: 4, np.divide: 5}  # of _core.arithmetic
 POOLED_BYTES = 16384
 """From this size on the pool serves; below it NumPy's own allocation is quicker, and reuses memory too."""
 
@@ -51,7 +53,13 @@ def empty_ordered(shape: Sequence[int], strides: Sequence[int], dtype: Any) -> n
 def copy_like(array: np.ndarray, like: np.ndarray) -> np.ndarray:
     """A copy of `array`, in the dtype and memory order of `like`."""
     out = empty_like(like) if like.shape == array.shape else empty(array.shape, like.dtype)
-    np.copyto(out, array, casting="same_kind")
+    return copy_to(out, array)
+
+
+def copy_to(out: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """`out`, with the values of `array`, which broadcasts."""
+    if out.nbytes < POOLED_BYTES or not _core.arithmetic(_COPY, out, array):
+        np.copyto(out, array, casting="same_kind")
     return out
 
 
@@ -77,5 +85,15 @@ def out_for(*arrays: Any, dtype: Any = None) -> np.ndarray | None:
 def into(ufunc: Any, *arrays: Any) -> np.ndarray:
     """`ufunc(*arrays)`, as an array even where it has no axes; the arrays have one floating dtype."""
     out = out_for(*arrays)
-    result = ufunc(*arrays) if out is None else ufunc(*arrays, out=out)
+    if out is not None:
+        return over(ufunc, out, *arrays)
+    result = ufunc(*arrays)
     return np.asarray(result) if isinstance(result, np.generic) else result
+
+
+def over(ufunc: Any, out: np.ndarray, *arrays: Any) -> np.ndarray:
+    """`ufunc(*arrays, out=out)`, by the library's threads where `out` is large and they know how."""
+    operation = _OPERATIONS.get(ufunc)
+    if operation is None or out.nbytes < POOLED_BYTES or not _core.arithmetic(operation, out, *arrays):
+        ufunc(*arrays, out=out)
+    return out

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdl._alloc import copy_like, into
+from fastdl._alloc import copy_like, into, over
 from fastdl._writes import is_view as _is_view
 from fastdl._writes import shares_memory as shares_memory
 from fastdl._writes import writes as writes
@@ -274,7 +274,7 @@ class BackwardPass:
             if held is None:
                 leaf._grad = Tensor(_owned(grad, fresh, leaf.data))
             else:
-                np.add(held.data, grad, out=held.data, casting="same_kind")
+                over(np.add, held._array, held._array, grad)
                 writes.note(held.data)
 
     def visit(self, node: Op) -> None:
@@ -339,7 +339,7 @@ def _added(held: Any, grad: Array) -> Any:
     if held is None:
         return grad
     if type(held) is _Sum:
-        np.add(held.array, grad, out=held.array)
+        over(np.add, held.array, held.array, grad)
         return held
     return _Sum(into(np.add, held, grad))
 

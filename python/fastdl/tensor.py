@@ -12,10 +12,19 @@ from typing import Any
 import numpy as np
 
 from fastdl import _tape
+from fastdl._alloc import POOLED_BYTES, over
 from fastdl._memory_format import MemoryFormat, contiguous_format, is_contiguous
 from fastdl._tensor_methods import TensorMethods
 from fastdl.autograd import backward, no_grad
+from fastdl.functional import arithmetic
 from fastdl.functional._operands import check_unmasked
+
+_UFUNCS: dict[Callable[..., Any], Any] = {
+    arithmetic.add: np.add,
+    arithmetic.sub: np.subtract,
+    arithmetic.mul: np.multiply,
+    arithmetic.div: np.divide,
+}
 
 
 class Device:
@@ -281,9 +290,10 @@ class Tensor(TensorMethods):
     def _change(self, compute: Callable[..., Any], *args: Any) -> Tensor:
         """Puts ``compute(self, *args)`` in place of the values, and on the tape in place of the history."""
         if not self._writes_recorded(*args):
-            with no_grad():
-                result = compute(self, *args)
-            self._store(result)
+            if not self._calculated_in_place(compute, *args):
+                with no_grad():
+                    result = compute(self, *args)
+                self._store(result)
             return self
         self._check_recorded_write()
         before = Tensor(self.data.copy(order="K"))
@@ -292,6 +302,23 @@ class Tensor(TensorMethods):
         self._store(result, holder=self)
         self._rebase(result)
         return self
+
+    def _calculated_in_place(self, compute: Callable[..., Any], *args: Any) -> bool:
+        """`compute` written over the values in one pass, where they are many and it is a simple one of two arrays."""
+        ufunc = _UFUNCS.get(compute)
+        if ufunc is None or self._array.nbytes < POOLED_BYTES or len(args) != 1:
+            return False
+        other = args[0]._array if isinstance(args[0], Tensor) else args[0]
+        if type(other) is float and self._array.dtype.kind == "f":
+            other = np.asarray(other, self._array.dtype)
+        if type(other) is not np.ndarray or other.dtype != self._array.dtype or self._array.dtype.kind != "f":
+            return False
+        if other.shape != self._array.shape and other.ndim > 0:
+            return False
+        self._check_no_overlap()
+        over(ufunc, self._array, self._array, other)
+        _tape.writes.note(self._array)
+        return True
 
     def _check_no_overlap(self) -> None:
         strides = self.data.strides

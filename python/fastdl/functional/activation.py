@@ -18,6 +18,8 @@ def _is_array_of(input: Any, kinds: str) -> bool:
 
 
 class Relu(Op):
+    fresh = True
+
     @staticmethod
     def forward(ctx: Any, input: Any, in_place: bool) -> Any:
         if _is_array_of(input, "iu"):
@@ -34,6 +36,8 @@ class Relu(Op):
 
 
 class LeakyRelu(Op):
+    fresh = True
+
     @staticmethod
     def forward(ctx: Any, input: Any, in_place: bool, negative_slope: float) -> Any:
         ctx.negative_slope = negative_slope
@@ -51,6 +55,8 @@ class LeakyRelu(Op):
 
 
 class Sigmoid(Op):
+    fresh = True
+
     @staticmethod
     def forward(ctx: Any, input: Any, in_place: bool) -> Any:
         y = _core.sigmoid_forward(_promoted(input, in_place), in_place)
@@ -63,6 +69,8 @@ class Sigmoid(Op):
 
 
 class Tanh(Op):
+    fresh = True
+
     @staticmethod
     def forward(ctx: Any, input: Any, in_place: bool) -> Any:
         y = _core.tanh_forward(_promoted(input, in_place), in_place)

@@ -17,6 +17,7 @@ class _Unary(Op):
     """`slope(grad, saved)` is the gradient times the derivative, told from the input or the output."""
 
     function: Any
+    fresh = True
     from_output = False
 
     @staticmethod
