@@ -11,6 +11,9 @@ LR_SCHEDULE = {"rtol": 500 * EPS64, "atol": 500 * EPS64}
 # Norms are summed in float64 and rounded once to the gradients' dtype; PyTorch sums some fifty terms in it.
 TOTAL_NORM = {np.float32: {"rtol": 16 * EPS32}, np.float64: {"rtol": 64 * EPS64}}
 
+# Up to some thousand additions in float64 per partial sum, a few partial sums.
+SQUARE_SUM = {"rtol": 1e3 * EPS64}
+
 # A gradient times a factor, in float32; the 1e-6 that is added to the norm makes the factor smaller.
 CLIPPED = {"rtol": 1e-5}
 

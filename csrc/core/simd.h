@@ -298,6 +298,18 @@ FASTDL_INLINE IntVec<Lane<V>> to_int(V v) {
   return __builtin_convertvector(v, IntVec<Lane<V>>);
 }
 
+/// lanes<double> elements, exactly.
+template <class T>
+FASTDL_INLINE Vec<double> load_as_double(const T* p) {
+  if constexpr (std::is_same_v<T, double>) {
+    return load(p);
+  } else {
+    typedef float Half
+        __attribute__((vector_size(FASTDL_VECTOR_BYTES / 2), aligned(alignof(float)), may_alias));
+    return __builtin_convertvector(*reinterpret_cast<const Half*>(p), Vec<double>);
+  }
+}
+
 // ---- across lanes ----
 
 /// Lane i becomes lane i ^ Distance.

@@ -27,6 +27,7 @@
 #include "ops/rmsprop/rmsprop.h"
 #include "ops/sgd/sgd.h"
 #include "ops/softmax/softmax.h"
+#include "ops/square_sum/square_sum.h"
 
 namespace fastdl {
 

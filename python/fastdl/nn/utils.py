@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastdl._alloc import over
 from fastdl._interop import write_
 from fastdl.functional.shape import cat
+from fastdl.functional.square_sum import square_sum
 from fastdl.tensor import Tensor
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def _norm(array: NDArray[Any], norm_type: float) -> float:
@@ -21,9 +25,6 @@ def _norm(array: NDArray[Any], norm_type: float) -> float:
     if norm_type == math.inf:
         return float(max(array.max(), -array.min()))
     flat = array.reshape(-1)
-    if norm_type == 2:
-        # In place of dot: no second thread pool (BLAS), and the casts go through a small buffer.
-        return math.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64, casting="same_kind"))
     powers = np.abs(flat).astype(np.float64)
     if norm_type == 0:
         return float(np.count_nonzero(powers))
@@ -39,14 +40,18 @@ def get_total_norm(
     """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     norm_type = float(norm_type)
-    norms = np.array([_norm(t.data, norm_type) for t in tensors], np.float64)
-    total = _norm(norms, norm_type) if norm_type else float(norms.sum())
+    arrays = [tensor.data for tensor in tensors]
+    if norm_type == 2 and all(array.dtype in _FLOATS for array in arrays):
+        total = math.sqrt(square_sum(arrays))
+    else:
+        norms = np.array([_norm(array, norm_type) for array in arrays], np.float64)
+        total = _norm(norms, norm_type) if norm_type else float(norms.sum())
     if error_if_nonfinite and not math.isfinite(total):
         raise RuntimeError(
             f"[get_total_norm] tensors: expected a finite norm of order {norm_type}, got {total} "
             "(error_if_nonfinite=False clips all the same)"
         )
-    return Tensor(np.array(total, np.result_type(np.float32, *(t.dtype for t in tensors))))
+    return Tensor(np.array(total, np.result_type(np.float32, *{array.dtype for array in arrays})))
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -64,7 +69,8 @@ def clip_grads_with_norm_(
         return
     with np.errstate(invalid="ignore"):  # inf times 0, where the norm is inf
         for grad in _gradients(parameters):
-            np.multiply(grad.data, factor, out=grad.data)
+            array = grad.data
+            over(np.multiply, array, array, np.asarray(factor, array.dtype))
             grad._bump_version()
 
 
