@@ -1,16 +1,22 @@
 """Sums: residuals, scales, biases."""
 
-from fastdl.functional.arithmetic import add
-
-from tests.cases.arithmetic import BENCH as CASES
-
-NAME = "arithmetic"
-FASTDL = add
-
-__all__ = ["CASES", "FASTDL", "NAME", "torch_function"]
+from bench.op import Case, Op, cut_batch, floats
+from bench.work import moved
+from tests.cases import arithmetic as cases
 
 
-def torch_function():
-    import torch
+def _work(case: Case, mode: str):
+    size, other = floats(case.operands["input"]), floats(case.others["other"](case.generator()).shape)
+    return moved(size + other, size)(mode)
 
-    return torch.add
+
+BENCH = Op(
+    "arithmetic",
+    "other",
+    cases.BENCH,
+    _work,
+    call=lambda library: library.module.add,
+    reference="add",
+    gradients=("input",),
+    cut=cut_batch,
+)

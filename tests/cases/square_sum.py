@@ -13,4 +13,4 @@ def case(name: str, shapes: tuple) -> Case:
 ALL = [case("sizes", step_case.SIZES), case("mixed", step_case.MIXED), case("large", step_case.LARGE)]
 EMPTY = [case("none", ()), case("empty", ((0, 4), (0,)))]
 THREADED = [case("threaded", step_case.LARGE)]
-BENCH = [case(name, shapes) for name, shapes in step_case.BENCH_SHAPES.items()]
+BENCH = step_case.BENCH
