@@ -97,7 +97,7 @@ def test_error_inputs(name):
     for refused in optimizer_info(name).optim_error_inputs_func("cpu", torch.float32):
         sample = refused.optimizer_error_input
         assert refused.error_on.name == "CONSTRUCTION_ERROR"
-        if "foreach" in sample.kwargs:  # a choice that fastdl does not have: every step is fused
+        if "foreach" in sample.kwargs:  # refusals of torch's foreach path, which fastdl has not
             continue
         params, kwargs = converted_params(sample.params), samples.Converter()(sample.kwargs)
         report.run(
