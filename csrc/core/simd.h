@@ -204,6 +204,20 @@ FASTDL_INLINE IntVec<T> load_bytes(const std::uint8_t* p, int n) {
   return Native::widened(bytes);
 }
 
+/// The first `count` <= lanes elements, the other lanes zero: load, where it is a whole vector.
+template <class T>
+FASTDL_INLINE Vec<T> load_up_to(const T* p, int count) {
+  return count == lanes<T> ? load(p) : load_partial(p, count);
+}
+
+template <class T>
+FASTDL_INLINE void store_up_to(T* p, Vec<T> v, int count) {
+  if (count == lanes<T>)
+    store(p, v);
+  else
+    store_partial(p, v, count);
+}
+
 // ---- arithmetic ----
 
 /// a * b + c, rounded once where the level has FMA, twice where it has not.

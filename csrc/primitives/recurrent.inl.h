@@ -15,20 +15,6 @@
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-/// The first `count` <= lanes elements, the other lanes zero.
-template <class T>
-FASTDL_INLINE Vec<T> load_up_to(const T* p, int count) {
-  return count == lanes<T> ? load(p) : load_partial(p, count);
-}
-
-template <class T>
-FASTDL_INLINE void store_up_to(T* p, Vec<T> v, int count) {
-  if (count == lanes<T>)
-    store(p, v);
-  else
-    store_partial(p, v, count);
-}
-
 #if FASTDL_VECTOR_BYTES == 64 || defined(__aarch64__)
 inline constexpr int vector_registers = 32;
 #else

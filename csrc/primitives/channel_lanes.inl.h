@@ -1,0 +1,274 @@
+// A gather whose output channels are the lanes: the kernel is packed into panels, the image is read where it
+// lies.
+#pragma once
+
+#include "core/allocator.h"
+#include "primitives/lane_output.inl.h"
+
+namespace fastdl::FASTDL_ISA {
+namespace {
+
+/// How a gather with channels as lanes is cut.
+struct ChannelLanesPlan {
+  BandPlan band;
+  bool scattered;             // rows of a tile may lie anywhere: for images narrower than a tile
+  std::int64_t panels;        // of a group's output channels
+  std::int64_t panel_splits;  // the panels shared out among chunks
+  std::int64_t channels;      // of the source that a block of the depth has
+  std::int64_t chunks(const Gather& g) const {
+    return g.images * g.groups * band.rectangles() * panel_splits;
+  }
+};
+
+/// Depth of a block: a panel's block stays in the first-level cache while all tiles of a rectangle meet it.
+inline constexpr std::int64_t lane_depth = 256;
+
+template <class T>
+ChannelLanesPlan plan_channel_lanes(const Gather& gather) {
+  constexpr std::int64_t buffer_elements = 65536, wanted_chunks = 16, chunk_work = 1 << 21;
+  ChannelLanesPlan plan{};
+  plan.panels = ceil_div(gather.rows, panel_width<T>);
+  const std::int64_t depth = std::max<std::int64_t>(1, gather.channels * gather.all_taps());
+  const std::int64_t pixel_work = gather.rows * depth;
+  // Enough positions to repay fetching the kernel, few enough for the results to stay in the second-level
+  // cache.
+  const std::int64_t most =
+      std::clamp<std::int64_t>(buffer_elements / (plan.panels * panel_width<T> * gather.phases), 56, 448);
+  const std::int64_t pixels =
+      std::clamp<std::int64_t>(2 * chunk_work / std::max<std::int64_t>(1, pixel_work), 56, most);
+  plan.band = plan_bands<T>(gather, pixels, false);
+  plan.scattered = plan.band.columns < 5;
+  const std::int64_t whole =
+      std::max<std::int64_t>(1, gather.images * gather.groups * plan.band.rectangles());
+  const std::int64_t by_work = plan.band.pixels() * pixel_work / chunk_work;
+  plan.panel_splits =
+      std::clamp<std::int64_t>(std::min(ceil_div(wanted_chunks, whole), by_work), 1, plan.panels);
+  const std::int64_t taps = std::max<std::int64_t>(1, gather.all_taps() / gather.phases);
+  plan.channels = std::max<std::int64_t>(1, lane_depth / taps);
+  if (gather.channels < 3 * plan.channels / 2) plan.channels = gather.channels;
+  return plan;
+}
+
+// ---- the packed kernel
+
+/// Panels of all groups and phases; the last panel of a group has one vector where that is enough.
+template <class T>
+struct PackedKernel {
+  const Gather* gather;
+  T* elements;
+
+  std::int64_t padded_rows() const { return ceil_div(gather->rows, lanes<T>) * lanes<T>; }
+  std::int64_t group_size() const { return padded_rows() * gather->channels * gather->all_taps(); }
+  std::int64_t size() const { return gather->groups * group_size(); }
+  int vectors(std::int64_t panel) const {
+    return gather->rows - panel * panel_width<T> > lanes<T> ? tile_vectors : 1;
+  }
+  /// Depth-major: (channels, taps, vectors * lanes).
+  T* panel(std::int64_t group, int phase, std::int64_t index) const {
+    T* at = elements + group * group_size();
+    for (int earlier = 0; earlier < phase; ++earlier)
+      at += padded_rows() * gather->channels * gather->taps(earlier);
+    return at + index * panel_width<T> * gather->channels * gather->taps(phase);
+  }
+};
+
+/// `count` elements of up to lanes rows, turned: to[j * pitch] is the vector of element j of all rows.
+template <class T>
+FASTDL_INLINE void turn_rows(const T* from, std::int64_t row_stride, int rows, int count, std::int64_t pitch,
+                             T* to) {
+  Vec<T> block[lanes<T>];
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes<T>; ++i)
+    block[i] = i < rows ? load_up_to(from + i * row_stride, count) : Vec<T>{};
+  transpose(block);
+  for (int j = 0; j < count; ++j) store(to + j * pitch, block[j]);
+}
+
+/// Whether the kernel of a row is read from its first element to its last.
+FASTDL_INLINE bool kernel_in_order(const Gather& gather) {
+  const GatherAxis &h = gather.h, &w = gather.w[0];
+  return gather.phases == 1 && h.kernel_begin == 0 && h.kernel_step == 1 && w.kernel_begin == 0 &&
+         w.kernel_step == 1 && gather.taps(0) == gather.channel_stride && w.taps == gather.S;
+}
+
+/// Channels [begin, end) of one vector of rows, the first of which is `kernel`; `to` is where the vector's
+/// panel begins, `width` apart from one step of the depth to the next.
+template <class T>
+void pack_in_order(const Gather& gather, const T* kernel, int rows, std::int64_t begin, std::int64_t end,
+                   std::int64_t width, T* to) {
+  const std::int64_t taps = gather.taps(0);
+  for (std::int64_t k = begin * taps; k < end * taps; k += lanes<T>)
+    turn_rows(kernel + k, gather.row_stride, rows,
+              static_cast<int>(std::min<std::int64_t>(lanes<T>, end * taps - k)), width, to + k * width);
+}
+
+/// The same for any order of taps, all phases at once: to[phase] is where the vector's panel of a phase
+/// begins.
+template <class T>
+void pack_by_taps(const Gather& gather, const T* kernel, int rows, std::int64_t begin, std::int64_t end,
+                  std::int64_t width, T* const* to) {
+  alignas(64) T turned[lanes<T> * lanes<T>];
+  const std::int64_t extent =
+      gather.channel_stride < gather.row_stride ? gather.channel_stride : gather.row_stride;
+  for (std::int64_t c = begin; c < end; ++c) {
+    const T* from = kernel + c * gather.channel_stride;
+    for (std::int64_t first = 0; first < extent; first += lanes<T>) {
+      const int count = static_cast<int>(std::min<std::int64_t>(lanes<T>, extent - first));
+      if (gather.row_stride == 1)
+        store(turned, load_up_to(from, rows));
+      else
+        turn_rows(from + first, gather.row_stride, rows, count, lanes<T>, turned);
+      for (int phase = 0; phase < gather.phases; ++phase) {
+        T* row = to[phase] + c * gather.taps(phase) * width;
+        for (std::int64_t r = 0; r < gather.h.taps; ++r)
+          for (std::int64_t s = 0; s < gather.w[phase].taps; ++s, row += width) {
+            const std::int64_t element = gather.kernel_tap(phase, r, s) - first;
+            if (element >= 0 && element < count) store(row, load(turned + element * lanes<T>));
+          }
+      }
+    }
+  }
+}
+
+template <class T>
+void pack_kernel(const Gather& gather, const T* kernel, const PackedKernel<T>& packed) {
+  constexpr std::int64_t chunk_elements = 1 << 14;
+  const std::int64_t vectors = ceil_div(gather.rows, lanes<T>);
+  const std::int64_t taps = std::max<std::int64_t>(1, gather.all_taps());
+  const EvenCut channels(gather.channels, std::max<std::int64_t>(16, chunk_elements / (lanes<T> * taps)));
+  parallel_for(gather.groups * vectors * channels.pieces, [&](std::int64_t chunk) {
+    const std::int64_t piece = chunk % channels.pieces, v = chunk / channels.pieces % vectors,
+                       group = chunk / channels.pieces / vectors;
+    const std::int64_t begin = channels.begin(piece), end = channels.begin(piece + 1);
+    const std::int64_t panel = v / tile_vectors, width = packed.vectors(panel) * lanes<T>;
+    const int rows = static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - v * lanes<T>));
+    const T* from = kernel + group * gather.group_stride + v * lanes<T> * gather.row_stride;
+    T* to[Gather::most_phases];
+    for (int phase = 0; phase < gather.phases; ++phase)
+      to[phase] = packed.panel(group, phase, panel) + v % tile_vectors * lanes<T>;
+    if (kernel_in_order(gather))
+      pack_in_order(gather, from, rows, begin, end, width, to[0]);
+    else
+      pack_by_taps(gather, from, rows, begin, end, width, to);
+  });
+}
+
+// ---- the product
+
+/// All tiles of a rectangle against one panel's block of the depth; results in (rows, columns, panel_width).
+template <class T>
+void multiply_rectangle(const DepthWalk& walk, const T* band, std::int64_t row_step, std::int64_t rows,
+                        std::int64_t columns, const T* panel, int vectors, TileTarget<T> to) {
+  const EvenCut cut(columns, run_rows);
+  for (std::int64_t p = 0; p < rows; ++p) {
+    for (std::int64_t i = 0; i < cut.pieces; ++i) {
+      const std::int64_t q = cut.begin(i), count = cut.size(i);
+      lane_tile<false, T>(static_cast<int>(count), vectors)(walk, band + p * row_step + q, nullptr, panel,
+                                                            to);
+      to.c += count * panel_width<T>;
+    }
+  }
+}
+
+/// The same with tiles of positions from several rows.
+template <class T>
+void multiply_scattered(const DepthWalk& walk, const T* band, std::int64_t row_step, std::int64_t rows,
+                        std::int64_t columns, const T* panel, int vectors, TileTarget<T> to) {
+  const EvenCut cut(rows * columns, scattered_rows);
+  std::int64_t offsets[scattered_rows];
+  for (std::int64_t i = 0; i < cut.pieces; ++i) {
+    const std::int64_t m = cut.begin(i), count = cut.size(i);
+    for (std::int64_t j = 0; j < count; ++j) offsets[j] = (m + j) / columns * row_step + (m + j) % columns;
+    lane_tile<true, T>(static_cast<int>(count), vectors)(walk, band, offsets, panel, to);
+    to.c += count * panel_width<T>;
+  }
+}
+
+/// A chunk's scratch memory: a band, and results for `panels` panels of every phase.
+template <class T>
+struct ChannelLanesScratch {
+  std::int64_t band_size, buffer_size;
+  std::size_t bytes;
+
+  ChannelLanesScratch(const Gather& gather, const ChannelLanesPlan& plan, std::int64_t panels) {
+    band_size = plan.band.direct ? 0 : plan.channels * plan.band.channel_pitch + band_slack<T>;
+    buffer_size = plan.band.pixels() * panel_width<T>;
+    bytes = static_cast<std::size_t>(ceil_div(band_size, 16) * 16 + panels * gather.phases * buffer_size) *
+            sizeof(T);
+  }
+};
+
+template <class T>
+struct ChannelLanesOperands {
+  const T* source;
+  const T* bias;  // a whole number of vectors for each group, or null
+  T* target;
+  PackedKernel<T> kernel;
+  const std::int64_t* tap_offsets;  // of all phases, one after another
+};
+
+/// One rectangle of one image and group: panels [first, last).
+template <class T>
+void gather_rectangle(const Gather& gather, const ChannelLanesPlan& plan,
+                      const ChannelLanesOperands<T>& operands, std::int64_t group, const Rectangle& at,
+                      std::int64_t first, std::int64_t last) {
+  const EvenCut blocks(std::max<std::int64_t>(1, gather.channels), plan.channels);
+  const std::int64_t kept =
+      blocks.pieces > 1 ? last - first : 1;  // panels whose results wait for the next block
+  const ChannelLanesScratch<T> sizes(gather, plan, kept);
+  const Workspace memory(sizes.bytes);
+  T* const scratch = static_cast<T*>(memory.data());
+  T* const results = scratch + ceil_div(sizes.band_size, 16) * 16;
+  const T* source = operands.source + group * gather.channels * gather.source.channel;
+  T* target = operands.target + group * gather.rows * gather.target.channel;
+  for (std::int64_t b = 0; b < blocks.pieces; ++b) {
+    const std::int64_t begin = blocks.begin(b), end = std::min(gather.channels, blocks.begin(b + 1));
+    const T* band = band_of(gather, plan.band, at, source, begin, end, scratch);
+    for (std::int64_t panel = first; panel < last; ++panel) {
+      LaneBuffer<T> buffers[Gather::most_phases];
+      const int vectors = operands.kernel.vectors(panel);
+      const std::int64_t* offsets = operands.tap_offsets;
+      for (int phase = 0; phase < gather.phases; ++phase) {
+        const std::int64_t taps = gather.taps(phase);
+        T* buffer = results + ((kept > 1 ? panel - first : 0) * gather.phases + phase) * sizes.buffer_size;
+        const std::int64_t columns =
+            std::clamp<std::int64_t>(gather.w[phase].outputs - at.column, 0, at.columns);
+        const T* bias = operands.bias
+                            ? operands.bias + group * operands.kernel.padded_rows() + panel * panel_width<T>
+                            : nullptr;
+        const auto multiply = plan.scattered ? multiply_scattered<T> : multiply_rectangle<T>;
+        if (columns > 0)
+          multiply({end - begin, plan.band.channel_pitch, offsets, taps}, band,
+                   gather.h.step * plan.band.row_pitch, at.rows, columns,
+                   operands.kernel.panel(group, phase, panel) + begin * taps * vectors * lanes<T>, vectors,
+                   {buffer, panel_width<T>, bias, b > 0});
+        buffers[phase] = {buffer, columns};
+        offsets += taps;
+      }
+      if (b + 1 < blocks.pieces) continue;
+      for (int v = 0; v < vectors; ++v) {
+        const std::int64_t row = panel * panel_width<T> + v * lanes<T>;
+        write_lanes(gather, at, buffers,
+                    static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - row)),
+                    target + row * gather.target.channel);
+        for (int phase = 0; phase < gather.phases; ++phase) buffers[phase].values += lanes<T>;
+      }
+    }
+  }
+}
+
+template <class T>
+void run_channel_lanes(const Gather& gather, const ChannelLanesPlan& plan,
+                       const ChannelLanesOperands<T>& operands) {
+  parallel_for(plan.chunks(gather), [&](std::int64_t chunk) {
+    const std::int64_t split = chunk % plan.panel_splits, part = chunk / plan.panel_splits;
+    const std::int64_t rectangle = part % plan.band.rectangles(),
+                       group = part / plan.band.rectangles() % gather.groups,
+                       image = part / plan.band.rectangles() / gather.groups;
+    gather_rectangle(gather, plan, operands, group, plan.band.rectangle(gather, image, rectangle),
+                     split * plan.panels / plan.panel_splits, (split + 1) * plan.panels / plan.panel_splits);
+  });
+}
+
+}  // namespace
+}  // namespace fastdl::FASTDL_ISA

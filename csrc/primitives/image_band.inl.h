@@ -1,0 +1,202 @@
+// The part of the source that a rectangle of output positions meets, laid out so that every tap of the kernel
+// is one offset: rows padded with zeros, columns `step` apart side by side. Where nothing need be padded or
+// moved, it is the source itself.
+#pragma once
+
+#include "primitives/gather.inl.h"
+
+namespace fastdl::FASTDL_ISA {
+namespace {
+
+/// Output positions of one image, `columns` of every phase.
+struct Rectangle {
+  std::int64_t image, row, rows, column, columns;
+};
+
+/// How the outputs are cut into rectangles, and how a rectangle's band lies in memory; the same for all of
+/// them.
+struct BandPlan {
+  std::int64_t row_cuts, column_cuts;  // rectangles of an image
+  std::int64_t rows, columns;          // of the largest rectangle
+  bool direct;                         // the band is the source itself
+  std::int64_t lowest_h, lowest_w;     // the source position that the band of output (0, 0) begins with
+  std::int64_t band_rows, phase_width, row_pitch, channel_pitch;
+
+  std::int64_t rectangles() const { return row_cuts * column_cuts; }
+  std::int64_t pixels() const { return rows * columns; }
+
+  Rectangle rectangle(const Gather& gather, std::int64_t image, std::int64_t index) const {
+    const std::int64_t i = index / column_cuts, j = index % column_cuts, Q = gather.columns();
+    const std::int64_t row = i * gather.h.outputs / row_cuts, column = j * Q / column_cuts;
+    return {image, row, (i + 1) * gather.h.outputs / row_cuts - row, column,
+            (j + 1) * Q / column_cuts - column};
+  }
+};
+
+/// Elements that a kernel may read behind a band without using them.
+template <class T>
+inline constexpr std::int64_t band_slack = 8 * lanes<T>;
+
+/// A plan with rectangles of about `pixels` positions. `copy` forbids the source itself, behind whose end a
+/// kernel must not read.
+template <class T>
+BandPlan plan_bands(const Gather& gather, std::int64_t pixels, bool copy) {
+  BandPlan plan{};
+  const std::int64_t P = gather.h.outputs, Q = gather.columns();
+  if (Q <= pixels) {
+    plan.row_cuts = ceil_div(P, std::max<std::int64_t>(1, pixels / Q));
+    plan.column_cuts = 1;
+  } else {
+    plan.row_cuts = P;
+    plan.column_cuts = ceil_div(Q, pixels);
+  }
+  plan.rows = ceil_div(P, plan.row_cuts), plan.columns = ceil_div(Q, plan.column_cuts);
+  std::int64_t highest_w = 0;
+  bool first = true, inside = true;
+  for (int phase = 0; phase < gather.phases; ++phase) {
+    const GatherAxis& w = gather.w[phase];
+    if (gather.taps(phase) == 0) continue;
+    plan.lowest_w = first ? w.lowest() : std::min(plan.lowest_w, w.lowest());
+    highest_w = first ? w.highest() : std::max(highest_w, w.highest());
+    inside = inside && w.lowest() >= 0 && (w.outputs - 1) * w.step + w.highest() < w.source;
+    first = false;
+  }
+  plan.lowest_h = gather.h.lowest();
+  inside = inside && plan.lowest_h >= 0 && (P - 1) * gather.h.step + gather.h.highest() < gather.h.source;
+  plan.direct = !copy && inside && gather.step_w() == 1 && gather.source.pixel == 1;
+  if (plan.direct) {
+    plan.row_pitch = gather.source.row, plan.channel_pitch = gather.source.channel;
+    return plan;
+  }
+  plan.band_rows = (plan.rows - 1) * gather.h.step + gather.h.highest() - plan.lowest_h + 1;
+  const std::int64_t band_columns = (plan.columns - 1) * gather.step_w() + highest_w - plan.lowest_w + 1;
+  plan.phase_width = ceil_div(band_columns, gather.step_w());
+  plan.row_pitch = gather.step_w() * plan.phase_width;
+  // An odd number of cache lines, so that the channels do not meet in the same sets of the cache.
+  constexpr std::int64_t line = 64 / sizeof(T);
+  plan.channel_pitch = (ceil_div(plan.band_rows * plan.row_pitch, line) | 1) * line;
+  return plan;
+}
+
+/// offsets[t] = where tap t = r * taps_w + s of a phase reads, seen from an output's own place in the band.
+FASTDL_INLINE void tap_offsets(const Gather& gather, const BandPlan& plan, int phase, std::int64_t* offsets) {
+  const GatherAxis &h = gather.h, &w = gather.w[phase];
+  for (std::int64_t r = 0; r < h.taps; ++r) {
+    const std::int64_t row = h.base + r * h.base_step - (plan.direct ? 0 : plan.lowest_h);
+    for (std::int64_t s = 0; s < w.taps; ++s) {
+      const std::int64_t column = w.base + s * w.base_step - (plan.direct ? 0 : plan.lowest_w);
+      *offsets++ = row * plan.row_pitch + column % w.step * plan.phase_width + column / w.step;
+    }
+  }
+}
+
+/// to[j] = source[w + j * step] for j < count, zero where that is outside [0, extent); a null source is all
+/// zeros.
+template <class T>
+FASTDL_INLINE void copy_padded(const T* source, std::int64_t extent, std::int64_t w, std::int64_t step,
+                               std::int64_t count, T* to) {
+  constexpr std::int64_t n = lanes<T>;
+  std::int64_t begin = 0, end = 0;  // the part inside
+  if (source) {
+    begin = std::clamp<std::int64_t>(w < 0 ? ceil_div(-w, step) : 0, 0, count);
+    end = std::clamp<std::int64_t>(w < extent ? (extent - 1 - w) / step + 1 : 0, begin, count);
+  }
+  std::int64_t j = 0;
+  for (; j < begin; ++j) to[j] = T(0);
+  if (step == 1) {
+    const T* from = source + w;
+    for (; j + n <= end; j += n) store(to + j, load(from + j));
+    if (j < end)
+      store_partial(to + j, load_partial(from + j, static_cast<int>(end - j)), static_cast<int>(end - j));
+  } else if (step == 2) {
+    for (; j + n < end; j += n) {  // not the last one: the second load reaches one element further
+      const T* from = source + w + 2 * j;
+      store(to + j, even_lanes(load(from), load(from + n)));
+    }
+    for (; j < end; ++j) to[j] = source[w + 2 * j];
+  } else {
+    for (; j < end; ++j) to[j] = source[w + j * step];
+  }
+  for (j = end; j < count; ++j) to[j] = T(0);
+}
+
+/// One row of `channels` channels that lie side by side: to[c * pitch + j] = pixel w + j * step, zeros
+/// outside.
+template <class T>
+void copy_padded_pixels(const T* source, std::int64_t extent, std::int64_t pixel, std::int64_t w,
+                        std::int64_t step, std::int64_t count, std::int64_t channels, std::int64_t pitch,
+                        T* to) {
+  constexpr std::int64_t n = lanes<T>;
+  for (std::int64_t j = 0; j < count; j += n) {
+    const int width = static_cast<int>(std::min(n, count - j));
+    for (std::int64_t c = 0; c < channels; c += n) {
+      const int height = static_cast<int>(std::min(n, channels - c));
+      Vec<T> block[n];
+      for (int i = 0; i < n; ++i) {
+        const std::int64_t at = w + (j + i) * step;
+        block[i] = source && i < width && at >= 0 && at < extent ? load_up_to(source + at * pixel + c, height)
+                                                                 : Vec<T>{};
+      }
+      transpose(block);
+      for (int i = 0; i < height; ++i) store_up_to(to + (c + i) * pitch + j, block[i], width);
+    }
+  }
+}
+
+/// Copies the band of a rectangle: channels [begin, end) of a group whose first channel is `source`.
+template <class T>
+void copy_band(const Gather& gather, const BandPlan& plan, const Rectangle& at, const T* source,
+               std::int64_t begin, std::int64_t end, T* band) {
+  const GatherAxis& w = gather.w[0];
+  const T* image = source + at.image * gather.source.image + begin * gather.source.channel;
+  const std::int64_t first_h = at.row * gather.h.step + plan.lowest_h,
+                     first_w = at.column * w.step + plan.lowest_w;
+  const std::int64_t rows = plan.band_rows - (plan.rows - at.rows) * gather.h.step;
+  const std::int64_t width = plan.phase_width - (plan.columns - at.columns);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t h = first_h + i;
+    const T* row = h >= 0 && h < gather.h.source ? image + h * gather.source.row : nullptr;
+    for (std::int64_t phase = 0; phase < w.step; ++phase) {
+      T* to = band + i * plan.row_pitch + phase * plan.phase_width;
+      if (gather.source.pixel == 1) {
+        for (std::int64_t c = 0; c < end - begin; ++c)
+          copy_padded(row ? row + c * gather.source.channel : nullptr, w.source, first_w + phase, w.step,
+                      width, to + c * plan.channel_pitch);
+      } else {
+        copy_padded_pixels(row, w.source, gather.source.pixel, first_w + phase, w.step, width, end - begin,
+                           plan.channel_pitch, to);
+      }
+    }
+  }
+}
+
+/// The band of a rectangle, from channel `begin` of the group on: the source's own memory, or a copy in
+/// `scratch`.
+template <class T>
+FASTDL_INLINE const T* band_of(const Gather& gather, const BandPlan& plan, const Rectangle& at,
+                               const T* source, std::int64_t begin, std::int64_t end, T* scratch) {
+  if (plan.direct)
+    return source + at.image * gather.source.image + begin * gather.source.channel +
+           at.row * gather.h.step * gather.source.row + at.column;
+  copy_band(gather, plan, at, source, begin, end, scratch);
+  return scratch;
+}
+
+/// Where a rectangle's results go: the position of its first output, and how far the next are.
+template <class T>
+struct RectangleTarget {
+  T* at;
+  std::int64_t row, column, channel;
+
+  RectangleTarget(const Gather& gather, int phase, const Rectangle& rectangle, T* target) {
+    const GatherAxis &h = gather.h, &w = gather.w[phase];
+    const ImageLayout& layout = gather.target;
+    at = target + rectangle.image * layout.image +
+         (h.target_begin + rectangle.row * h.target_step) * layout.row +
+         (w.target_begin + rectangle.column * w.target_step) * layout.pixel;
+    row = h.target_step * layout.row, column = w.target_step * layout.pixel, channel = layout.channel;
+  }
+};
+
+}  // namespace
+}  // namespace fastdl::FASTDL_ISA
