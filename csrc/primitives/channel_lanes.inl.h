@@ -77,7 +77,14 @@ template <class T>
 FASTDL_INLINE void turn_rows(const T* from, std::int64_t row_stride, int rows, int count, std::int64_t pitch,
                              T* to) {
   Vec<T> block[lanes<T>];
+  if (rows == lanes<T> && count == lanes<T>) {
 #pragma GCC unroll 16
+    for (int i = 0; i < lanes<T>; ++i) block[i] = load(from + i * row_stride);
+    transpose(block);
+#pragma GCC unroll 16
+    for (int j = 0; j < lanes<T>; ++j) store(to + j * pitch, block[j]);
+    return;
+  }
   for (int i = 0; i < lanes<T>; ++i)
     block[i] = i < rows ? load_up_to(from + i * row_stride, count) : Vec<T>{};
   transpose(block);
@@ -130,26 +137,38 @@ void pack_by_taps(const Gather& gather, const T* kernel, int rows, std::int64_t 
   }
 }
 
+/// Packs what a chunk's share of the channels holds. Kernels are read in the order in which they lie in
+/// memory.
 template <class T>
 void pack_kernel(const Gather& gather, const T* kernel, const PackedKernel<T>& packed) {
   constexpr std::int64_t chunk_elements = 1 << 14;
+  const bool in_order = kernel_in_order(gather);
   const std::int64_t vectors = ceil_div(gather.rows, lanes<T>);
   const std::int64_t taps = std::max<std::int64_t>(1, gather.all_taps());
-  const EvenCut channels(gather.channels, std::max<std::int64_t>(16, chunk_elements / (lanes<T> * taps)));
-  parallel_for(gather.groups * vectors * channels.pieces, [&](std::int64_t chunk) {
-    const std::int64_t piece = chunk % channels.pieces, v = chunk / channels.pieces % vectors,
-                       group = chunk / channels.pieces / vectors;
-    const std::int64_t begin = channels.begin(piece), end = channels.begin(piece + 1);
-    const std::int64_t panel = v / tile_vectors, width = packed.vectors(panel) * lanes<T>;
-    const int rows = static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - v * lanes<T>));
-    const T* from = kernel + group * gather.group_stride + v * lanes<T> * gather.row_stride;
-    T* to[Gather::most_phases];
-    for (int phase = 0; phase < gather.phases; ++phase)
-      to[phase] = packed.panel(group, phase, panel) + v % tile_vectors * lanes<T>;
-    if (kernel_in_order(gather))
-      pack_in_order(gather, from, rows, begin, end, width, to[0]);
-    else
-      pack_by_taps(gather, from, rows, begin, end, width, to);
+  const std::int64_t together = in_order ? 1 : vectors;  // vectors of rows that a chunk packs
+  const EvenCut channels(
+      gather.channels,
+      std::max<std::int64_t>(in_order ? 16 : 1, chunk_elements / (together * lanes<T> * taps)));
+  const std::int64_t shares = vectors / together;
+  parallel_for(gather.groups * shares * channels.pieces, [&](std::int64_t chunk) {
+    const std::int64_t piece = chunk % channels.pieces, share = chunk / channels.pieces % shares,
+                       group = chunk / channels.pieces / shares;
+    for (std::int64_t c = channels.begin(piece); c < channels.begin(piece + 1);) {
+      const std::int64_t end = in_order ? channels.begin(piece + 1) : c + 1;
+      for (std::int64_t v = share * together; v < (share + 1) * together; ++v) {
+        const std::int64_t panel = v / tile_vectors, width = packed.vectors(panel) * lanes<T>;
+        const int rows = static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - v * lanes<T>));
+        const T* from = kernel + group * gather.group_stride + v * lanes<T> * gather.row_stride;
+        T* to[Gather::most_phases];
+        for (int phase = 0; phase < gather.phases; ++phase)
+          to[phase] = packed.panel(group, phase, panel) + v % tile_vectors * lanes<T>;
+        if (in_order)
+          pack_in_order(gather, from, rows, c, end, width, to[0]);
+        else
+          pack_by_taps(gather, from, rows, c, end, width, to);
+      }
+      c = end;
+    }
   });
 }
 

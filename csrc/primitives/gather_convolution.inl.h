@@ -1,8 +1,8 @@
-// Runs a gather: the choice between channels and positions as lanes, by what each would cost.
+// Runs a gather: the choice of an algorithm, by what each would cost.
 #pragma once
 
-#include "primitives/channel_lanes.inl.h"
 #include "primitives/pixel_lanes.inl.h"
+#include "primitives/winograd.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
@@ -32,42 +32,97 @@ double pixel_lanes_cost(const Gather& gather) {
   return filled * (1 + 4 / depth) / rate;
 }
 
+enum class GatherVariant { channel_lanes, pixel_lanes, winograd };
+
 template <class T>
-bool channels_as_lanes(const Gather& gather) {
-  return channel_lanes_cost<T>(gather) <= pixel_lanes_cost<T>(gather);
+GatherVariant choose_gather(const Gather& gather) {
+  const double channels = channel_lanes_cost<T>(gather), pixels = pixel_lanes_cost<T>(gather);
+  if (winograd_applies(gather) && winograd_cost_ratio<T>(gather) < std::min(1.0, pixels / channels))
+    return GatherVariant::winograd;
+  return channels <= pixels ? GatherVariant::channel_lanes : GatherVariant::pixel_lanes;
 }
 
-/// A gather's share of the workspace: the packed kernel, the bias in whole vectors, the offsets of the taps.
+inline const char* name(GatherVariant variant) {
+  return variant == GatherVariant::winograd        ? "winograd2x2"
+         : variant == GatherVariant::channel_lanes ? "channel lanes"
+                                                   : "pixel lanes";
+}
+
+/// A gather's share of the workspace: the packed kernel, the transformed one, the bias in whole vectors, the
+/// offsets of the taps.
 template <class T>
 struct GatherWorkspace {
   T* kernel;
+  T* transformed;
+  T* tiles;
   T* bias;
   std::int64_t* offsets;
-  std::size_t bytes;
+  std::size_t bytes = 0;
 
-  GatherWorkspace(const Gather& gather, void* memory) {
-    const std::int64_t rows = ceil_div(gather.rows, lanes<T>) * lanes<T>;
-    const auto aligned = [](std::int64_t size) { return (static_cast<std::size_t>(size) + 63) / 64 * 64; };
-    const std::size_t kernel_bytes =
-        aligned(gather.groups * rows * gather.channels * gather.all_taps() * sizeof(T));
-    const std::size_t bias_bytes = aligned(gather.groups * rows * sizeof(T));
-    char* at = static_cast<char*>(memory);
-    kernel = reinterpret_cast<T*>(at);
-    bias = reinterpret_cast<T*>(at + kernel_bytes);
-    offsets = reinterpret_cast<std::int64_t*>(at + kernel_bytes + bias_bytes);
-    bytes = kernel_bytes + bias_bytes + aligned(gather.all_taps() * sizeof(std::int64_t));
+  GatherWorkspace(const Gather& gather, GatherVariant variant, void* memory) {
+    // Either way of packing pads the rows: to whole vectors, or to whole panels of positions.
+    const std::int64_t rows =
+        std::max(ceil_div(gather.rows, lanes<T>) * lanes<T>, gather.rows + std::int64_t{tile_rows});
+    const auto take = [&]<class U>(U*& piece, std::int64_t count) {
+      piece = reinterpret_cast<U*>(static_cast<char*>(memory) + bytes);
+      bytes += (static_cast<std::size_t>(count) * sizeof(U) + 63) / 64 * 64;
+    };
+    take(kernel, gather.groups * rows * gather.channels * gather.all_taps());
+    const bool winograd = variant == GatherVariant::winograd;
+    take(transformed, winograd ? WinogradKernel<T>::size(gather) : 0);
+    take(tiles, winograd ? shared_tiles_size<T>(gather, plan_winograd<T>(gather)) : 0);
+    take(bias, gather.groups * rows);
+    take(offsets, std::max<std::int64_t>(gather.all_taps(), tile_points));
   }
 };
 
 template <class T>
-FASTDL_INLINE std::size_t gather_workspace_bytes(const Gather& gather) {
-  return GatherWorkspace<T>(gather, nullptr).bytes;
+FASTDL_INLINE std::size_t gather_workspace_bytes(const Gather& given) {
+  const Gather gather = flattened(given);
+  return GatherWorkspace<T>(gather, choose_gather<T>(gather), nullptr).bytes;
 }
 
 FASTDL_INLINE void all_tap_offsets(const Gather& gather, const BandPlan& plan, std::int64_t* offsets) {
   for (int phase = 0; phase < gather.phases; ++phase) {
     tap_offsets(gather, plan, phase, offsets);
     offsets += gather.taps(phase);
+  }
+}
+
+template <class T>
+void gather_by_positions(const Gather& gather, const T* source, const T* kernel, const T* bias, T* target,
+                         const GatherWorkspace<T>& workspace) {
+  const PixelLanesPlan plan = plan_pixel_lanes<T>(gather);
+  all_tap_offsets(gather, plan.band, workspace.offsets);
+  const PixelLanesOperands<T> operands{
+      source, bias, target, {&gather, &plan, workspace.kernel}, workspace.offsets};
+  pack_position_kernel(gather, kernel, operands.kernel);
+  run_pixel_lanes(gather, plan, operands);
+}
+
+template <class T>
+void gather_by_channels(const Gather& gather, const T* source, const T* kernel, const T* bias, T* target,
+                        const GatherWorkspace<T>& workspace, bool winograd) {
+  const PackedKernel<T> packed{&gather, workspace.kernel};
+  const std::int64_t rows = packed.padded_rows();
+  for (std::int64_t group = 0; bias && group < gather.groups; ++group) {
+    std::copy_n(bias + group * gather.rows, gather.rows, workspace.bias + group * rows);
+    std::fill_n(workspace.bias + group * rows + gather.rows, rows - gather.rows, T(0));
+  }
+  pack_kernel(gather, kernel, packed);
+  const T* padded_bias = bias ? workspace.bias : nullptr;
+  if (winograd) {
+    const WinogradPlan plan = plan_winograd<T>(gather);
+    tap_offsets(tiles_of(gather), plan.band, 0, workspace.offsets);
+    const WinogradOperands<T> operands{
+        source, padded_bias, target, {packed, workspace.transformed}, workspace.offsets};
+    transform_kernels(gather, operands.kernel);
+    run_winograd(gather, plan, operands, workspace.tiles);
+  } else {
+    const ChannelLanesPlan plan = plan_channel_lanes<T>(gather);
+    all_tap_offsets(gather, plan.band, workspace.offsets);
+    run_channel_lanes(gather, plan,
+                      ChannelLanesOperands<T>{source, padded_bias, target, packed, workspace.offsets});
   }
 }
 
@@ -78,27 +133,12 @@ void run_gather(const Gather& given, const T* source, const T* kernel, const T* 
                 void* memory) {
   const Gather gather = flattened(given);
   if (gather.images == 0 || gather.rows == 0 || gather.h.outputs == 0 || gather.columns() == 0) return;
-  const GatherWorkspace<T> workspace(gather, memory);
-  if (!channels_as_lanes<T>(gather)) {
-    const PixelLanesPlan plan = plan_pixel_lanes<T>(gather);
-    all_tap_offsets(gather, plan.band, workspace.offsets);
-    const PixelLanesOperands<T> operands{
-        source, bias, target, {&gather, plan.cut(gather), workspace.kernel}, workspace.offsets};
-    pack_position_kernel(gather, kernel, operands.kernel);
-    run_pixel_lanes(gather, plan, operands);
-    return;
-  }
-  const ChannelLanesPlan plan = plan_channel_lanes<T>(gather);
-  all_tap_offsets(gather, plan.band, workspace.offsets);
-  const ChannelLanesOperands<T> operands{
-      source, bias ? workspace.bias : nullptr, target, {&gather, workspace.kernel}, workspace.offsets};
-  const std::int64_t rows = operands.kernel.padded_rows();
-  for (std::int64_t group = 0; bias && group < gather.groups; ++group) {
-    std::copy_n(bias + group * gather.rows, gather.rows, workspace.bias + group * rows);
-    std::fill_n(workspace.bias + group * rows + gather.rows, rows - gather.rows, T(0));
-  }
-  pack_kernel(gather, kernel, operands.kernel);
-  run_channel_lanes(gather, plan, operands);
+  const GatherVariant variant = choose_gather<T>(gather);
+  const GatherWorkspace<T> workspace(gather, variant, memory);
+  if (variant == GatherVariant::pixel_lanes)
+    gather_by_positions(gather, source, kernel, bias, target, workspace);
+  else
+    gather_by_channels(gather, source, kernel, bias, target, workspace, variant == GatherVariant::winograd);
 }
 
 }  // namespace

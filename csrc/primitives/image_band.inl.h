@@ -20,6 +20,7 @@ struct BandPlan {
   std::int64_t rows, columns;          // of the largest rectangle
   bool direct;                         // the band is the source itself
   std::int64_t lowest_h, lowest_w;     // the source position that the band of output (0, 0) begins with
+  std::int64_t phases;                 // along the width: remainders by the step that taps meet
   std::int64_t band_rows, phase_width, row_pitch, channel_pitch;
 
   std::int64_t rectangles() const { return row_cuts * column_cuts; }
@@ -71,7 +72,8 @@ BandPlan plan_bands(const Gather& gather, std::int64_t pixels, bool copy) {
   plan.band_rows = (plan.rows - 1) * gather.h.step + gather.h.highest() - plan.lowest_h + 1;
   const std::int64_t band_columns = (plan.columns - 1) * gather.step_w() + highest_w - plan.lowest_w + 1;
   plan.phase_width = ceil_div(band_columns, gather.step_w());
-  plan.row_pitch = gather.step_w() * plan.phase_width;
+  plan.phases = std::min(gather.step_w(), highest_w - plan.lowest_w + 1);
+  plan.row_pitch = plan.phases * plan.phase_width;
   // An odd number of cache lines, so that the channels do not meet in the same sets of the cache.
   constexpr std::int64_t line = 64 / sizeof(T);
   plan.channel_pitch = (ceil_div(plan.band_rows * plan.row_pitch, line) | 1) * line;
@@ -90,34 +92,52 @@ FASTDL_INLINE void tap_offsets(const Gather& gather, const BandPlan& plan, int p
   }
 }
 
-/// to[j] = source[w + j * step] for j < count, zero where that is outside [0, extent); a null source is all
-/// zeros.
-template <class T>
-FASTDL_INLINE void copy_padded(const T* source, std::int64_t extent, std::int64_t w, std::int64_t step,
-                               std::int64_t count, T* to) {
-  constexpr std::int64_t n = lanes<T>;
-  std::int64_t begin = 0, end = 0;  // the part inside
-  if (source) {
+/// Which of `count` positions w, w + step, … lie in [0, extent).
+struct Inside {
+  std::int64_t begin, end;
+  Inside(std::int64_t extent, std::int64_t w, std::int64_t step, std::int64_t count) {
     begin = std::clamp<std::int64_t>(w < 0 ? ceil_div(-w, step) : 0, 0, count);
     end = std::clamp<std::int64_t>(w < extent ? (extent - 1 - w) / step + 1 : 0, begin, count);
   }
-  std::int64_t j = 0;
-  for (; j < begin; ++j) to[j] = T(0);
+};
+
+template <class T>
+FASTDL_INLINE void fill_zeros(T* to, std::int64_t count) {
+  for (; count > lanes<T>; count -= lanes<T>, to += lanes<T>) store(to, Vec<T>{});
+  store_partial(to, Vec<T>{}, static_cast<int>(count));
+}
+
+/// to[j] = from[j * step] for the positions inside, zero for the others. With step 1 up to a vector behind is
+/// written over, which the next row then holds, or the slack.
+template <class T>
+FASTDL_INLINE void copy_padded(const T* from, const Inside& inside, std::int64_t step, std::int64_t count,
+                               T* to) {
+  constexpr std::int64_t n = lanes<T>;
+  const std::int64_t end = inside.end;
+  std::int64_t j = inside.begin;
   if (step == 1) {
-    const T* from = source + w;
+    for (std::int64_t i = 0; i < j; i += n) store(to + i, Vec<T>{});
     for (; j + n <= end; j += n) store(to + j, load(from + j));
-    if (j < end)
-      store_partial(to + j, load_partial(from + j, static_cast<int>(end - j)), static_cast<int>(end - j));
-  } else if (step == 2) {
-    for (; j + n < end; j += n) {  // not the last one: the second load reaches one element further
-      const T* from = source + w + 2 * j;
-      store(to + j, even_lanes(load(from), load(from + n)));
-    }
-    for (; j < end; ++j) to[j] = source[w + 2 * j];
-  } else {
-    for (; j < end; ++j) to[j] = source[w + j * step];
+    if (j < end) store(to + j, load_partial(from + j, static_cast<int>(end - j)));
+    for (j = end; j < count; j += n) store(to + j, Vec<T>{});
+    return;
   }
-  for (j = end; j < count; ++j) to[j] = T(0);
+  if (j > 0) fill_zeros(to, j);
+  if (step == 2) {
+    for (; j + n < end; j += n)  // not the last one: the second load reaches one element further
+      store(to + j, even_lanes(load(from + 2 * j), load(from + 2 * j + n)));
+    for (; j < end; ++j) to[j] = from[2 * j];
+  } else {
+    for (; j < end; ++j) to[j] = from[j * step];
+  }
+  if (end < count) fill_zeros(to + end, count - end);
+}
+
+/// Fetches `count` elements into the cache; never faults.
+template <class T>
+FASTDL_INLINE void prefetch_run(const T* from, std::int64_t count) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  for (std::int64_t i = 0; i < count + line - 1; i += line) __builtin_prefetch(from + i);
 }
 
 /// One row of `channels` channels that lie side by side: to[c * pitch + j] = pixel w + j * step, zeros
@@ -153,19 +173,32 @@ void copy_band(const Gather& gather, const BandPlan& plan, const Rectangle& at, 
                      first_w = at.column * w.step + plan.lowest_w;
   const std::int64_t rows = plan.band_rows - (plan.rows - at.rows) * gather.h.step;
   const std::int64_t width = plan.phase_width - (plan.columns - at.columns);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t h = first_h + i;
-    const T* row = h >= 0 && h < gather.h.source ? image + h * gather.source.row : nullptr;
-    for (std::int64_t phase = 0; phase < w.step; ++phase) {
-      T* to = band + i * plan.row_pitch + phase * plan.phase_width;
-      if (gather.source.pixel == 1) {
-        for (std::int64_t c = 0; c < end - begin; ++c)
-          copy_padded(row ? row + c * gather.source.channel : nullptr, w.source, first_w + phase, w.step,
-                      width, to + c * plan.channel_pitch);
-      } else {
-        copy_padded_pixels(row, w.source, gather.source.pixel, first_w + phase, w.step, width, end - begin,
-                           plan.channel_pitch, to);
+  for (std::int64_t phase = 0; phase < plan.phases; ++phase) {
+    const Inside inside(w.source, first_w + phase, w.step, width);
+    T* const to = band + phase * plan.phase_width;
+    if (gather.source.pixel == 1) {
+      for (std::int64_t c = 0; c < end - begin; ++c) {
+        const T* plane = image + c * gather.source.channel + first_w + phase;
+        for (std::int64_t i = 0; i < rows; ++i) {
+          T* row = to + c * plan.channel_pitch + i * plan.row_pitch;
+          const std::int64_t h = first_h + i;
+          if (h >= 0 && h < gather.h.source) {
+            // The processor's own prefetching is too slow for a few lines of every plane.
+            prefetch_run(plane + gather.source.channel + h * gather.source.row + inside.begin * w.step,
+                         (inside.end - inside.begin) * w.step);
+            copy_padded(plane + h * gather.source.row, inside, w.step, width, row);
+          } else {
+            fill_zeros(row, width);
+          }
+        }
       }
+      continue;
+    }
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const std::int64_t h = first_h + i;
+      const T* row = h >= 0 && h < gather.h.source ? image + h * gather.source.row : nullptr;
+      copy_padded_pixels(row, w.source, gather.source.pixel, first_w + phase, w.step, width, end - begin,
+                         plan.channel_pitch, to + i * plan.row_pitch);
     }
   }
 }

@@ -16,8 +16,12 @@ struct LaneBuffer {
 /// Reads `count` <= lanes positions of one vector of channels and turns them: vector i is channel i.
 template <class T>
 FASTDL_INLINE void load_turned(const T* values, std::int64_t count, Vec<T> (&block)[lanes<T>]) {
+  if (count == lanes<T>) {
 #pragma GCC unroll 16
-  for (int i = 0; i < lanes<T>; ++i) block[i] = i < count ? load(values + i * panel_width<T>) : Vec<T>{};
+    for (int i = 0; i < lanes<T>; ++i) block[i] = load(values + i * panel_width<T>);
+  } else {
+    for (int i = 0; i < lanes<T>; ++i) block[i] = i < count ? load(values + i * panel_width<T>) : Vec<T>{};
+  }
   transpose(block);
 }
 
@@ -28,7 +32,12 @@ void write_run(const T* values, std::int64_t count, int channels, std::int64_t p
   for (std::int64_t j = 0; j < count; j += lanes<T>) {
     const int width = static_cast<int>(std::min<std::int64_t>(lanes<T>, count - j));
     load_turned(values + j * panel_width<T>, width, block);
-    for (int i = 0; i < channels; ++i) store_up_to(to + i * pitch + j, block[i], width);
+    if (width == lanes<T> && channels == lanes<T>) {
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes<T>; ++i) store(to + i * pitch + j, block[i]);
+    } else {
+      for (int i = 0; i < channels; ++i) store_up_to(to + i * pitch + j, block[i], width);
+    }
   }
 }
 

@@ -23,16 +23,13 @@ FASTDL_INLINE constexpr int position_vectors(int rows) {
 /// How a gather with positions as lanes is cut. Vectors of a rectangle are numbered row by row.
 struct PixelLanesPlan {
   BandPlan band;
-  std::int64_t panels;        // of a group's output channels, cut evenly
+  std::int64_t panels;        // of a group's output channels
+  int height;                 // channels of a panel; the last one may be padded with zeros
   std::int64_t panel_splits;  // the panels shared out among chunks
   std::int64_t channels;      // of the source that a block of the depth has
+  int width() const { return position_vectors(height); }
   std::int64_t chunks(const Gather& g) const {
     return g.images * g.groups * band.rectangles() * panel_splits;
-  }
-  EvenCut cut(const Gather& g) const {
-    EvenCut rows(g.rows, tile_rows);
-    rows.pieces = panels;
-    return rows;
   }
 };
 
@@ -58,6 +55,7 @@ PixelLanesPlan plan_pixel_lanes(const Gather& gather) {
   constexpr std::int64_t buffer_elements = 65536, wanted_chunks = 16, chunk_work = 1 << 21;
   PixelLanesPlan plan{};
   plan.panels = ceil_div(gather.rows, tile_rows);
+  plan.height = static_cast<int>(ceil_div(gather.rows, plan.panels));
   const std::int64_t depth = std::max<std::int64_t>(1, gather.channels * gather.all_taps());
   const std::int64_t pixel_work = gather.rows * depth;
   const std::int64_t most = std::clamp<std::int64_t>(
@@ -73,16 +71,16 @@ PixelLanesPlan plan_pixel_lanes(const Gather& gather) {
   plan.panel_splits =
       std::clamp<std::int64_t>(std::min(ceil_div(wanted_chunks, whole), by_work), 1, plan.panels);
   const std::int64_t taps = std::max<std::int64_t>(1, gather.all_taps() / gather.phases);
-  plan.channels = std::max<std::int64_t>(1, 256 / taps);
+  plan.channels = std::max<std::int64_t>(1, 128 / taps);
   if (gather.channels < 3 * plan.channels / 2) plan.channels = gather.channels;
   return plan;
 }
 
-/// Rows x vectors of sums: rows of `to` are `pitch` apart.
+/// Rows x vectors of sums, side by side in `to`.
 template <int Rows, class T>
 __attribute__((noinline)) void multiply_positions(const DepthWalk& walk, const T* band,
                                                   const std::int64_t* vector_offsets, const T* kernel,
-                                                  bool accumulate, T* to, std::int64_t pitch) {
+                                                  bool accumulate, T* to) {
   constexpr int vectors = position_vectors(Rows);
   Vec<T> sums[Rows][vectors] = {};
   std::int64_t offset[vectors];
@@ -106,15 +104,18 @@ __attribute__((noinline)) void multiply_positions(const DepthWalk& walk, const T
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
-      T* c = to + i * pitch + j * lanes<T>;
+      T* c = to + (i * vectors + j) * lanes<T>;
       store(c, accumulate ? sums[i][j] + load(c) : sums[i][j]);
     }
   }
 }
 
+/// Elements of a tile's results.
 template <class T>
-using PositionTile = void (*)(const DepthWalk&, const T*, const std::int64_t*, const T*, bool, T*,
-                              std::int64_t);
+inline constexpr std::int64_t position_tile_size = 32 * lanes<T>;
+
+template <class T>
+using PositionTile = void (*)(const DepthWalk&, const T*, const std::int64_t*, const T*, bool, T*);
 
 template <class T, std::size_t... I>
 FASTDL_INLINE PositionTile<T> position_tile(int rows, std::index_sequence<I...>) {
@@ -122,36 +123,35 @@ FASTDL_INLINE PositionTile<T> position_tile(int rows, std::index_sequence<I...>)
   return tiles[rows - 1];
 }
 
-/// Where the kernel of a panel lies once packed: (channels, taps, rows of the panel).
+/// Where the kernel of a panel lies once packed: (channels, taps, height).
 template <class T>
 struct PositionKernel {
   const Gather* gather;
-  EvenCut panels;
+  const PixelLanesPlan* plan;
   T* elements;
 
-  std::int64_t group_size() const { return gather->rows * gather->channels * gather->all_taps(); }
-  std::int64_t size() const { return gather->groups * group_size(); }
+  std::int64_t rows() const { return plan->panels * plan->height; }
   T* panel(std::int64_t group, int phase, std::int64_t index) const {
-    T* at = elements + group * group_size();
-    for (int earlier = 0; earlier < phase; ++earlier)
-      at += gather->rows * gather->channels * gather->taps(earlier);
-    return at + panels.begin(index) * gather->channels * gather->taps(phase);
+    T* at = elements + group * rows() * gather->channels * gather->all_taps();
+    for (int earlier = 0; earlier < phase; ++earlier) at += rows() * gather->channels * gather->taps(earlier);
+    return at + index * plan->height * gather->channels * gather->taps(phase);
   }
 };
 
 template <class T>
 void pack_position_kernel(const Gather& gather, const T* kernel, const PositionKernel<T>& packed) {
-  parallel_for(gather.groups * packed.panels.pieces, [&](std::int64_t chunk) {
-    const std::int64_t panel = chunk % packed.panels.pieces, group = chunk / packed.panels.pieces;
-    const std::int64_t first = packed.panels.begin(panel), rows = packed.panels.size(panel);
+  const std::int64_t panels = packed.plan->panels, height = packed.plan->height;
+  parallel_for(gather.groups * panels, [&](std::int64_t chunk) {
+    const std::int64_t panel = chunk % panels, group = chunk / panels, first = panel * height;
+    const std::int64_t rows = std::min(height, gather.rows - first);
     for (int phase = 0; phase < gather.phases; ++phase) {
       T* to = packed.panel(group, phase, panel);
       const T* from = kernel + group * gather.group_stride + first * gather.row_stride;
       for (std::int64_t c = 0; c < gather.channels; ++c, from += gather.channel_stride)
         for (std::int64_t r = 0; r < gather.h.taps; ++r)
-          for (std::int64_t s = 0; s < gather.w[phase].taps; ++s) {
+          for (std::int64_t s = 0; s < gather.w[phase].taps; ++s, to += height) {
             const T* tap = from + gather.kernel_tap(phase, r, s);
-            for (std::int64_t i = 0; i < rows; ++i) *to++ = tap[i * gather.row_stride];
+            for (std::int64_t i = 0; i < height; ++i) to[i] = i < rows ? tap[i * gather.row_stride] : T(0);
           }
     }
   });
@@ -166,99 +166,120 @@ struct PixelLanesOperands {
   const std::int64_t* tap_offsets;  // of all phases, one after another
 };
 
-/// Multiplies all vectors of a phase with one panel; results in `to`, rows `pitch` apart.
+/// A tile's results in every phase, and where its vectors stand in the rectangle.
 template <class T>
-void multiply_vectors_of(const DepthWalk& walk, const T* band, const PositionVectors<T>& vectors, int rows,
-                         const T* kernel, bool accumulate, T* to, std::int64_t pitch) {
-  const int width = position_vectors(rows);
-  const auto tile = position_tile<T>(rows, std::make_index_sequence<tile_rows>{});
-  std::int64_t offsets[8];
-  for (std::int64_t first = 0; first < vectors.count(); first += width) {
-    for (int j = 0; j < width; ++j) offsets[j] = vectors.offset(std::min(first + j, vectors.count() - 1));
-    tile(walk, band, offsets, kernel, accumulate, to + first * lanes<T>, pitch);
+struct PositionResults {
+  const PositionVectors<T>* vectors;
+  std::int64_t first, count;
+  T* phase[Gather::most_phases];
+};
+
+/// Writes vectors of one channel; `row` is the channel's place in the tile's results.
+template <class T>
+void write_positions(const Gather& gather, const Rectangle& at, const PositionResults<T>& results,
+                     std::int64_t row, T bias, T* target) {
+  const bool in_turns = gather.phases == 2 && gather.target.pixel == 1 && gather.w[0].target_step == 2 &&
+                        gather.w[0].target_begin == 0;
+  for (int phase = 0; phase < (in_turns ? 1 : gather.phases); ++phase) {
+    const RectangleTarget<T> to(gather, phase, at, target);
+    const PositionVectors<T>& vectors = results.vectors[phase];
+    for (std::int64_t i = 0; i < results.count; ++i) {
+      const std::int64_t q = vectors.column(results.first + i);
+      const auto in_columns = [&](int of) {
+        return static_cast<int>(std::clamp<std::int64_t>(results.vectors[of].columns - q, 0, lanes<T>));
+      };
+      const int count = in_columns(phase);
+      const Vec<T> values = load(results.phase[phase] + row + i * lanes<T>) + bias;
+      T* begin = to.at + vectors.row(results.first + i) * to.row + q * to.column;
+      if (in_turns) {
+        const Vec<T> odd = load(results.phase[1] + row + i * lanes<T>) + bias;
+        const int both = count + in_columns(1), low = std::min(lanes<T>, both);
+        store_up_to(begin, interleave_low(values, odd), low);
+        if (both > low) store_up_to(begin + lanes<T>, interleave_high(values, odd), both - low);
+      } else if (to.column == 1) {
+        store_up_to(begin, values, count);
+      } else {
+        for (int j = 0; j < count; ++j) begin[j * to.column] = values[j];
+      }
+    }
   }
 }
 
-/// Writes one channel of a rectangle. `buffers` hold its vectors, one after another, for each phase.
+/// One tile against one panel, in every phase.
 template <class T>
-void write_positions(const Gather& gather, const Rectangle& at, const PositionVectors<T>* vectors,
-                     const T* const* buffers, T bias, T* target) {
-  if (gather.phases == 2 && gather.target.pixel == 1 && gather.w[0].target_step == 2 &&
-      gather.w[0].target_begin == 0) {
-    const RectangleTarget<T> to(gather, 0, at, target);
-    for (std::int64_t i = 0; i < vectors[0].count(); ++i) {
-      const std::int64_t q = vectors[0].column(i),
-                         a = std::min<std::int64_t>(lanes<T>, vectors[0].columns - q),
-                         b = std::clamp<std::int64_t>(vectors[1].columns - q, 0, lanes<T>);
-      const Vec<T> even = load(buffers[0] + i * lanes<T>) + bias,
-                   odd = load(buffers[1] + i * lanes<T>) + bias;
-      const int low = static_cast<int>(std::min<std::int64_t>(lanes<T>, a + b)),
-                high = static_cast<int>(a + b) - low;
-      T* row = to.at + vectors[0].row(i) * to.row + 2 * q;
-      store_up_to(row, interleave_low(even, odd), low);
-      if (high) store_up_to(row + lanes<T>, interleave_high(even, odd), high);
-    }
-    return;
-  }
+void multiply_tile(const Gather& gather, const PixelLanesPlan& plan, const PixelLanesOperands<T>& operands,
+                   std::int64_t group, std::int64_t panel, std::int64_t begin, std::int64_t end,
+                   const T* band, const PositionResults<T>& results) {
+  const auto tile = position_tile<T>(plan.height, std::make_index_sequence<tile_rows>{});
+  const std::int64_t* taps_at = operands.tap_offsets;
+  std::int64_t offsets[8];
+  for (int j = 0; j < plan.width(); ++j)
+    offsets[j] = results.vectors[0].offset(results.first + std::min<std::int64_t>(j, results.count - 1));
   for (int phase = 0; phase < gather.phases; ++phase) {
-    const RectangleTarget<T> to(gather, phase, at, target);
-    for (std::int64_t i = 0; i < vectors[phase].count(); ++i) {
-      const std::int64_t q = vectors[phase].column(i);
-      const int count = static_cast<int>(std::min<std::int64_t>(lanes<T>, vectors[phase].columns - q));
-      const Vec<T> values = load(buffers[phase] + i * lanes<T>) + bias;
-      T* row = to.at + vectors[phase].row(i) * to.row + q * to.column;
-      if (to.column == 1)
-        store_up_to(row, values, count);
-      else
-        for (int j = 0; j < count; ++j) row[j * to.column] = values[j];
-    }
+    const std::int64_t taps = gather.taps(phase);
+    tile({end - begin, plan.band.channel_pitch, taps_at, taps}, band, offsets,
+         operands.kernel.panel(group, phase, panel) + begin * taps * plan.height, begin > 0,
+         results.phase[phase]);
+    taps_at += taps;
   }
+}
+
+/// Fetches what a tile a few further on will read of channels [begin, end) of the source itself: the
+/// processor's own prefetching does not see so many short runs. What lies behind the rectangle is the next
+/// chunk's.
+template <class T>
+void prefetch_tile_ahead(const PixelLanesPlan& plan, const PositionResults<T>& results, const T* band,
+                         std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t tiles_ahead = 4, line = 64 / sizeof(T);
+  if (!plan.band.direct) return;
+  const std::int64_t run = plan.width() * lanes<T>;
+  const T* at = band + results.vectors[0].offset(results.first) + tiles_ahead * run;
+  for (std::int64_t c = begin; c < end; ++c)
+    for (std::int64_t i = 0; i < run; i += line)
+      __builtin_prefetch(at + c * plan.band.channel_pitch + i, 0, 2);
 }
 
 /// One rectangle of one image and group: panels [first, last).
 template <class T>
 void gather_positions(const Gather& gather, const PixelLanesPlan& plan, const PixelLanesOperands<T>& operands,
                       std::int64_t group, const Rectangle& at, std::int64_t first, std::int64_t last) {
-  const EvenCut blocks(std::max<std::int64_t>(1, gather.channels), plan.channels), rows = plan.cut(gather);
+  const EvenCut blocks(std::max<std::int64_t>(1, gather.channels), plan.channels);
   PositionVectors<T> vectors[Gather::most_phases];
   for (int phase = 0; phase < gather.phases; ++phase) {
     const std::int64_t columns = std::clamp<std::int64_t>(gather.w[phase].outputs - at.column, 0, at.columns);
     vectors[phase] = {at.rows, columns, ceil_div(at.columns, lanes<T>), gather.h.step * plan.band.row_pitch,
                       plan.band.direct};
   }
-  // A tile may run past the last vector by as many as it has.
-  const std::int64_t pitch = (at.rows * ceil_div(at.columns, lanes<T>) + 8) * lanes<T>;
-  const std::int64_t kept = blocks.pieces > 1 ? rows.begin(last) - rows.begin(first) : tile_rows;
+  const std::int64_t width = plan.width(), tiles = ceil_div(vectors[0].count(), width);
+  const std::int64_t kept =
+      blocks.pieces > 1 ? tiles * (last - first) : 1;  // tiles that wait for the next block
   const std::int64_t band_size =
       plan.band.direct ? 0 : ceil_div(plan.channels * plan.band.channel_pitch + band_slack<T>, 16) * 16;
-  const Workspace memory(static_cast<std::size_t>(band_size + gather.phases * kept * pitch) * sizeof(T));
+  const Workspace memory(static_cast<std::size_t>(band_size + kept * gather.phases * position_tile_size<T>) *
+                         sizeof(T));
   T* const scratch = static_cast<T*>(memory.data());
   const T* source = operands.source + group * gather.channels * gather.source.channel;
   for (std::int64_t b = 0; b < blocks.pieces; ++b) {
     const std::int64_t begin = blocks.begin(b), end = std::min(gather.channels, blocks.begin(b + 1));
     const T* band = band_of(gather, plan.band, at, source, begin, end, scratch);
-    for (std::int64_t panel = first; panel < last; ++panel) {
-      const int height = static_cast<int>(rows.size(panel));
-      T* buffers[Gather::most_phases];
-      const std::int64_t* offsets = operands.tap_offsets;
-      for (int phase = 0; phase < gather.phases; ++phase) {
-        const std::int64_t taps = gather.taps(phase);
-        const std::int64_t row = blocks.pieces > 1 ? rows.begin(panel) - rows.begin(first) : 0;
-        buffers[phase] = scratch + band_size + (phase * kept + row) * pitch;
-        multiply_vectors_of({end - begin, plan.band.channel_pitch, offsets, taps}, band, vectors[phase],
-                            height, operands.kernel.panel(group, phase, panel) + begin * taps * height, b > 0,
-                            buffers[phase], pitch);
-        offsets += taps;
-      }
-      if (b + 1 < blocks.pieces) continue;
-      for (int i = 0; i < height; ++i) {
-        const std::int64_t channel = group * gather.rows + rows.begin(panel) + i;
-        const T* const values[] = {buffers[0] + i * pitch,
-                                   gather.phases > 1 ? buffers[1] + i * pitch : nullptr,
-                                   gather.phases > 2 ? buffers[2] + i * pitch : nullptr,
-                                   gather.phases > 3 ? buffers[3] + i * pitch : nullptr};
-        write_positions(gather, at, vectors, values, operands.bias ? operands.bias[channel] : T(0),
-                        operands.target + channel * gather.target.channel);
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+      PositionResults<T> results{
+          vectors, tile * width, std::min(width, vectors[0].count() - tile * width), {}};
+      for (std::int64_t panel = first; panel < last; ++panel) {
+        const std::int64_t slot = kept > 1 ? tile * (last - first) + panel - first : 0;
+        for (int phase = 0; phase < gather.phases; ++phase)
+          results.phase[phase] = scratch + band_size + (slot * gather.phases + phase) * position_tile_size<T>;
+        prefetch_tile_ahead(plan, results, band, (panel - first) * (end - begin) / (last - first),
+                            (panel - first + 1) * (end - begin) / (last - first));
+        multiply_tile(gather, plan, operands, group, panel, begin, end, band, results);
+        if (b + 1 < blocks.pieces) continue;
+        const std::int64_t row = panel * plan.height;
+        for (std::int64_t i = 0; i < std::min<std::int64_t>(plan.height, gather.rows - row); ++i) {
+          const std::int64_t channel = group * gather.rows + row + i;
+          write_positions(gather, at, results, i * width * lanes<T>,
+                          operands.bias ? operands.bias[channel] : T(0),
+                          operands.target + channel * gather.target.channel);
+        }
       }
     }
   }
