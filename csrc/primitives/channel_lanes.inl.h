@@ -2,7 +2,6 @@
 // lies.
 #pragma once
 
-#include "core/allocator.h"
 #include "primitives/lane_output.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -19,9 +18,6 @@ struct ChannelLanesPlan {
     return g.images * g.groups * band.rectangles() * panel_splits;
   }
 };
-
-/// Depth of a block: a panel's block stays in the first-level cache while all tiles of a rectangle meet it.
-inline constexpr std::int64_t lane_depth = 256;
 
 template <class T>
 ChannelLanesPlan plan_channel_lanes(const Gather& gather) {
@@ -71,25 +67,6 @@ struct PackedKernel {
     return at + index * panel_width<T> * gather->channels * gather->taps(phase);
   }
 };
-
-/// `count` elements of up to lanes rows, turned: to[j * pitch] is the vector of element j of all rows.
-template <class T>
-FASTDL_INLINE void turn_rows(const T* from, std::int64_t row_stride, int rows, int count, std::int64_t pitch,
-                             T* to) {
-  Vec<T> block[lanes<T>];
-  if (rows == lanes<T> && count == lanes<T>) {
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes<T>; ++i) block[i] = load(from + i * row_stride);
-    transpose(block);
-#pragma GCC unroll 16
-    for (int j = 0; j < lanes<T>; ++j) store(to + j * pitch, block[j]);
-    return;
-  }
-  for (int i = 0; i < lanes<T>; ++i)
-    block[i] = i < rows ? load_up_to(from + i * row_stride, count) : Vec<T>{};
-  transpose(block);
-  for (int j = 0; j < count; ++j) store(to + j * pitch, block[j]);
-}
 
 /// Whether the kernel of a row is read from its first element to its last.
 FASTDL_INLINE bool kernel_in_order(const Gather& gather) {

@@ -3,6 +3,8 @@
 // moved, it is the source itself.
 #pragma once
 
+#include "core/allocator.h"
+#include "core/thread_pool.h"
 #include "primitives/gather.inl.h"
 
 namespace fastdl::FASTDL_ISA {

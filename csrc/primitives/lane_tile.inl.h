@@ -3,14 +3,34 @@
 // packing: a convolution's A is the image itself.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
 #include "core/simd.h"
-#include "primitives/gemm.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
+
+// The register tile: rows x vectors accumulators leave room for one row of B and a broadcast of A in 32
+// (AVX-512, NEON) or 16 vector registers.
+inline constexpr int tile_vectors = 2;
+#if FASTDL_VECTOR_BYTES == 64
+inline constexpr int tile_rows = 14;
+#elif FASTDL_VECTOR_BYTES == 32
+inline constexpr int tile_rows = 6;
+#elif defined(__aarch64__)
+inline constexpr int tile_rows = 12;
+#else
+inline constexpr int tile_rows = 5;
+#endif
+
+/// Depth of a block: a panel's block stays in the first-level cache while many tiles meet it.
+inline constexpr std::int64_t lane_depth = 256;
+
+FASTDL_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
 
 /// The depth as a walk over A: step (o, t) reads A at o * outer_stride + inner[t].
 struct DepthWalk {
@@ -36,7 +56,7 @@ inline constexpr int scattered_rows = tile_rows < 8 ? tile_rows : 8;
 
 /// Columns of a panel of B.
 template <class T>
-inline constexpr int panel_width = tile_columns<T>;
+inline constexpr int panel_width = tile_vectors * lanes<T>;
 
 template <int Rows, int Vectors, class T>
 FASTDL_INLINE void finish_tile(const Vec<T> (&sums)[Rows][Vectors], const TileTarget<T>& to) {
@@ -106,6 +126,28 @@ struct EvenCut {
   std::int64_t begin(std::int64_t piece) const { return piece * count / pieces; }
   std::int64_t size(std::int64_t piece) const { return begin(piece + 1) - begin(piece); }
 };
+
+/// `count` elements of up to lanes rows, turned: to[j * pitch] is the vector of element j of all rows.
+template <class T>
+FASTDL_INLINE void turn_rows(const T* from, std::int64_t row_stride, int rows, int count, std::int64_t pitch,
+                             T* to) {
+  Vec<T> block[lanes<T>];
+  if (rows == lanes<T> && count == lanes<T>) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<T>; ++i) block[i] = load(from + i * row_stride);
+    transpose(block);
+#pragma GCC unroll 16
+    for (int j = 0; j < lanes<T>; ++j) store(to + j * pitch, block[j]);
+    return;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes<T>; ++i)
+    block[i] = load_partial(from + std::min(i, rows - 1) * row_stride, i < rows ? count : 0);
+  transpose(block);
+#pragma GCC unroll 16
+  for (int j = 0; j < lanes<T>; ++j)
+    if (j < count) store(to + j * pitch, block[j]);
+}
 
 }  // namespace
 }  // namespace fastdl::FASTDL_ISA

@@ -10,7 +10,6 @@ namespace {
 
 struct ProductSizes {
   std::int64_t batch, rows, columns, depth;
-  bool one_a = false;  // every A[i] is the same matrix
 };
 
 // ---- one row or one column
@@ -98,92 +97,36 @@ void multiply_vectors(const ProductSizes& sizes, const AAt& a_at, const BAt& b_a
 
 // ---- matrices
 
-/// Matrices whose A is packed at a time: as many as fill 4 MiB.
-template <class T>
-FASTDL_INLINE std::int64_t matrices_per_group(const ProductSizes& sizes) {
-  constexpr std::int64_t group_bytes = 4 << 20;
-  const std::int64_t bytes = packed_size(sizes.rows, sizes.depth) * static_cast<std::int64_t>(sizeof(T));
-  return std::clamp<std::int64_t>(group_bytes / std::max<std::int64_t>(1, bytes), 1,
-                                  std::max<std::int64_t>(1, sizes.batch));
-}
-
 FASTDL_INLINE bool is_vector_product(const ProductSizes& sizes) {
   return sizes.rows == 1 || sizes.columns == 1;
 }
 
-/// Workspace of multiply_matrices, in bytes.
-template <class T>
-FASTDL_INLINE std::size_t product_workspace_bytes(const ProductSizes& sizes) {
-  if (is_vector_product(sizes)) return 0;
-  const std::int64_t packed = sizes.one_a ? 1 : matrices_per_group<T>(sizes);
-  return static_cast<std::size_t>(packed * packed_size(sizes.rows, sizes.depth)) * sizeof(T);
-}
-
-/// Packs `count` matrices A from `first` one after another.
-template <class T, class AAt>
-void pack_matrices(const ProductSizes& sizes, const AAt& a_at, std::int64_t first, std::int64_t count,
-                   T* packed) {
-  constexpr std::int64_t chunk_elements = 1 << 14;
-  const std::int64_t panels = ceil_div(sizes.rows, tile_rows), size = packed_size(sizes.rows, sizes.depth);
-  const std::int64_t panel_elements = tile_rows * std::max<std::int64_t>(1, sizes.depth);
-  const std::int64_t bundle = std::max<std::int64_t>(1, chunk_elements / panel_elements);
-  parallel_for(ceil_div(count * panels, bundle), [&](std::int64_t chunk) {
-    const std::int64_t end = std::min(count * panels, (chunk + 1) * bundle);
-    for (std::int64_t panel = chunk * bundle; panel < end; ++panel)
-      pack_a_panel(panel % panels, sizes.rows, sizes.depth, a_at(first + panel / panels),
-                   packed + panel / panels * size);
-  });
-}
-
 /// C[i] (batch, rows, columns; C-contiguous) = A[i] B[i] + column_bias (columns, may be null), with a_at(i)
-/// and b_at(i) giving each Matrix. `workspace`: product_workspace_bytes.
+/// and b_at(i) giving each Matrix.
 template <class T, class AAt, class BAt>
 void multiply_matrices(const ProductSizes& sizes, const AAt& a_at, const BAt& b_at, const T* column_bias,
-                       T* c, void* workspace) {
+                       T* c) {
   const std::int64_t rows = sizes.rows, columns = sizes.columns, depth = sizes.depth;
   if (sizes.batch == 0 || rows == 0 || columns == 0) return;
   if (is_vector_product(sizes)) return multiply_vectors(sizes, a_at, b_at, column_bias, c);
 
   constexpr std::int64_t enough_matrices = 8, chunk_work = 1 << 16;
-  const std::int64_t group = sizes.one_a ? sizes.batch : matrices_per_group<T>(sizes);
-  const std::int64_t packed_matrix = sizes.one_a ? 0 : packed_size(rows, depth);
-  T* packed = static_cast<T*>(workspace);
-  BlockPlan plan = plan_blocks<T>(rows, columns, depth);
-  if (group >= enough_matrices) {  // threads have work without cutting rows, which packs B again for each cut
-    plan.rows_per_chunk = rows;
-    plan.row_chunks = 1;
-  }
-  const std::int64_t bundle =
-      plan.chunks() > 1
-          ? 1
-          : std::max<std::int64_t>(1, chunk_work / (rows * columns * std::max<std::int64_t>(1, depth)));
-
-  for (std::int64_t first = 0; first < sizes.batch; first += group) {
-    const std::int64_t count = std::min(group, sizes.batch - first);
-    pack_matrices(sizes, a_at, first, sizes.one_a ? 1 : count, packed);
-    parallel_for(ceil_div(count, bundle) * plan.chunks(), [&](std::int64_t chunk) {
-      const std::int64_t part = chunk % plan.chunks();
-      const std::int64_t column = part % plan.column_chunks * plan.columns_per_chunk,
-                         column_end = std::min(columns, column + plan.columns_per_chunk);
-      const std::int64_t row = part / plan.column_chunks * plan.rows_per_chunk,
-                         row_end = std::min(rows, row + plan.rows_per_chunk);
-      const std::int64_t begin = chunk / plan.chunks() * bundle, end = std::min(count, begin + bundle);
-      for (std::int64_t i = begin; i < end; ++i) {
-        const Matrix<T> b = b_at(first + i);
-        T* out = c + (first + i) * rows * columns;
-        if (column_bias)
-          for (std::int64_t r = row; r < row_end; ++r)
-            std::copy(column_bias + column, column_bias + column_end, out + r * columns + column);
-        multiply_block(
-            packed + i * packed_matrix, row, row_end, column, column_end, depth,
-            [&](T* to, std::int64_t k, std::int64_t panel_depth, std::int64_t from, int wide) {
-              pack_strided_b(b, to, k, panel_depth, from, wide);
-            },
-            out, columns, [](std::int64_t j) { return ContiguousColumns{j}; }, static_cast<const T*>(nullptr),
-            column_bias != nullptr);
-      }
-    });
-  }
+  const auto product = [&](std::int64_t i) {
+    return Product<T>{rows,   columns, depth, a_at(i), b_at(i), column_bias, false, c + i * rows * columns,
+                      columns};
+  };
+  GemmPlan plan = plan_gemm(product(0));
+  // With many matrices, threads have work without cutting lines, which packs again for each cut.
+  if (sizes.batch >= enough_matrices) plan.line_cut.pieces = ceil_div(plan.lines, 256);
+  const std::size_t bytes = GemmScratch<T>(product(0), plan).bytes;
+  const std::int64_t work = rows * columns * std::max<std::int64_t>(1, depth);
+  const std::int64_t bundle = plan.chunks() > 1 ? 1 : std::max<std::int64_t>(1, chunk_work / work);
+  parallel_for(ceil_div(sizes.batch, bundle) * plan.chunks(), [&](std::int64_t chunk) {
+    const Workspace memory(bytes);
+    const std::int64_t begin = chunk / plan.chunks() * bundle, end = std::min(sizes.batch, begin + bundle);
+    for (std::int64_t i = begin; i < end; ++i)
+      multiply_chunk(product(i), plan, chunk % plan.chunks(), memory.data());
+  });
 }
 
 }  // namespace

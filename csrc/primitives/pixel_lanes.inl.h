@@ -3,7 +3,6 @@
 // broadcast at a time.
 #pragma once
 
-#include "core/allocator.h"
 #include "primitives/image_band.inl.h"
 
 namespace fastdl::FASTDL_ISA {

@@ -17,10 +17,10 @@ FASTDL_INLINE ProductSizes linear_weight_sizes(const LinearParams& p) {
 
 template <class T>
 void multiply_one(const ProductSizes& sizes, const Matrix<T>& a, const Matrix<T>& b, const T* column_bias,
-                  void* c, void* workspace) {
+                  void* c) {
   multiply_matrices(
       sizes, [&](std::int64_t) { return a; }, [&](std::int64_t) { return b; }, column_bias,
-      static_cast<T*>(c), workspace);
+      static_cast<T*>(c));
 }
 
 /// A C-contiguous matrix with `columns` columns, and its transpose.
@@ -33,38 +33,33 @@ FASTDL_INLINE Matrix<T> transposed(const void* elements, std::int64_t columns) {
   return {static_cast<const T*>(elements), 1, columns};
 }
 
-template <ProductSizes (*sizes)(const LinearParams&)>
-std::size_t linear_workspace_bytes(const LinearParams& p) {
-  std::size_t bytes = 0;
-  with_type(p.dtype, [&]<class T>(T) { bytes = product_workspace_bytes<T>(sizes(p)); });
-  return bytes;
+std::size_t linear_workspace_bytes(const LinearParams&) {
+  return 0;
 }
 
-Status linear_forward(const Launch& launch, const LinearParams& p, const void* x, const void* weight,
+Status linear_forward(const Launch&, const LinearParams& p, const void* x, const void* weight,
                       const void* bias, void* y) {
   with_type(p.dtype, [&]<class T>(T) {
     multiply_one(linear_forward_sizes(p), row_major<T>(x, p.in_features),
-                 transposed<T>(weight, p.in_features), static_cast<const T*>(bias), y, launch.workspace);
+                 transposed<T>(weight, p.in_features), static_cast<const T*>(bias), y);
   });
   return {};
 }
 
-Status linear_backward_input(const Launch& launch, const LinearParams& p, const void* grad_y,
-                             const void* weight, void* grad_x) {
+Status linear_backward_input(const Launch&, const LinearParams& p, const void* grad_y, const void* weight,
+                             void* grad_x) {
   with_type(p.dtype, [&]<class T>(T) {
     multiply_one(linear_input_sizes(p), row_major<T>(grad_y, p.out_features),
-                 row_major<T>(weight, p.in_features), static_cast<const T*>(nullptr), grad_x,
-                 launch.workspace);
+                 row_major<T>(weight, p.in_features), static_cast<const T*>(nullptr), grad_x);
   });
   return {};
 }
 
-Status linear_backward_weight(const Launch& launch, const LinearParams& p, const void* grad_y, const void* x,
+Status linear_backward_weight(const Launch&, const LinearParams& p, const void* grad_y, const void* x,
                               void* grad_weight) {
   with_type(p.dtype, [&]<class T>(T) {
     multiply_one(linear_weight_sizes(p), transposed<T>(grad_y, p.out_features),
-                 row_major<T>(x, p.in_features), static_cast<const T*>(nullptr), grad_weight,
-                 launch.workspace);
+                 row_major<T>(x, p.in_features), static_cast<const T*>(nullptr), grad_weight);
   });
   return {};
 }
@@ -87,10 +82,14 @@ Status linear_backward_bias(const Launch& launch, const LinearParams& p, const v
 }  // namespace
 
 void fill_linear(LinearKernels& kernels) {
-  kernels = {linear_workspace_bytes<linear_forward_sizes>, linear_forward,
-             linear_workspace_bytes<linear_input_sizes>,   linear_backward_input,
-             linear_workspace_bytes<linear_weight_sizes>,  linear_backward_weight,
-             linear_backward_bias_workspace_bytes,         linear_backward_bias};
+  kernels = {linear_workspace_bytes,
+             linear_forward,
+             linear_workspace_bytes,
+             linear_backward_input,
+             linear_workspace_bytes,
+             linear_backward_weight,
+             linear_backward_bias_workspace_bytes,
+             linear_backward_bias};
 }
 
 }  // namespace fastdl::FASTDL_ISA

@@ -92,7 +92,6 @@ struct LstmForwardScratch {
   T* bias;                      // (4 H)
   T* sums;                      // (T, N, 4 H): the input's share, where neither fused nor kept in the reserve
   T* cells;                     // (N, H), where there is no reserve
-  char* gemm;
 
   LstmForwardScratch(const LstmParams& p, LstmScratch& scratch) {
     const LstmForwardDesign design(p);
@@ -101,8 +100,6 @@ struct LstmForwardScratch {
     bias = scratch.take<T>(4 * p.H);
     sums = scratch.take<T>(design.fused || p.keep_reserve ? 0 : p.T * p.N * 4 * p.H);
     cells = scratch.take<T>(p.keep_reserve ? 0 : p.N * p.H);
-    gemm = scratch.take<char>(
-        design.fused || design.dot_projection ? 0 : gemm_workspace_bytes<T>(p.T * p.N, p.I));
   }
 };
 
@@ -152,7 +149,7 @@ class LstmForwardPass {
   void project_by_gemm() {
     gemm<T>(p.T * p.N, 4 * p.H, p.I, {static_cast<const T*>(in.input), p.I, 1},
             {static_cast<const T*>(in.weight_ih), 1, p.I}, in.bias_ih || in.bias_hh ? scratch.bias : nullptr,
-            false, start_, start_stride_, scratch.gemm);
+            false, start_, start_stride_);
   }
 
   /// Once for every panel: packs it, or makes the input's share of its sums for the whole sequence.
@@ -276,7 +273,6 @@ struct LstmBackwardScratch {
   T* grad_sums;                  // (T, N) rows of 4 H, grad_stride apart: the gradients before activation
   std::int64_t grad_stride;      // no power of two, which would put a tile's rows into one set of a cache
   T* grad_cell;                  // (N, H)
-  char* gemm;
 
   LstmBackwardScratch(const LstmParams& p, LstmScratch& scratch) {
     using Matrix = LstmBackwardMatrix<T>;
@@ -289,8 +285,6 @@ struct LstmBackwardScratch {
     grad_stride = (4 * p.H + lanes<T> - 1) / lanes<T> * lanes<T> + line<T>;
     grad_sums = scratch.take<T>(rows * grad_stride);
     grad_cell = scratch.take<T>(p.N * p.H);
-    gemm = scratch.take<char>(
-        std::max(gemm_workspace_bytes<T>(4 * p.H, rows), gemm_workspace_bytes<T>(rows, 4 * p.H)));
   }
 };
 
@@ -327,13 +321,12 @@ class LstmBackwardPass {
     if (to.weight_hh) multiply_weight_hh(static_cast<T*>(to.weight_hh));
     if (to.weight_ih)
       gemm<T>(sums(), p.I, p.T * p.N, {scratch.grad_sums, 1, stride()},
-              {static_cast<const T*>(in.input), p.I, 1}, nullptr, false, static_cast<T*>(to.weight_ih), p.I,
-              scratch.gemm);
+              {static_cast<const T*>(in.input), p.I, 1}, nullptr, false, static_cast<T*>(to.weight_ih), p.I);
     sum_biases();
     if (to.input && !fused_input)
       gemm<T>(p.T * p.N, p.I, sums(), {scratch.grad_sums, stride(), 1},
               {static_cast<const T*>(in.weight_ih), p.I, 1}, nullptr, to.accumulate_input,
-              static_cast<T*>(to.input), p.I, scratch.gemm);
+              static_cast<T*>(to.input), p.I);
   }
 
  private:
@@ -444,10 +437,10 @@ class LstmBackwardPass {
     const T* grad = scratch.grad_sums + (p.reverse ? 0 : p.N * stride());
     const T* before = static_cast<const T*>(out.output) + (p.reverse ? p.N * p.output_stride() : 0);
     gemm<T>(sums(), p.H, steps, {grad, 1, stride()}, {before, p.output_stride(), 1}, nullptr, false,
-            grad_weight, p.H, scratch.gemm);
+            grad_weight, p.H);
     if (in.h_0)
       gemm<T>(sums(), p.H, p.N, {scratch.grad_sums + lstm_first_row(p, 0) * stride(), 1, stride()},
-              {static_cast<const T*>(in.h_0), p.H, 1}, nullptr, true, grad_weight, p.H, scratch.gemm);
+              {static_cast<const T*>(in.h_0), p.H, 1}, nullptr, true, grad_weight, p.H);
   }
 
   void sum_biases() {
