@@ -5,8 +5,6 @@ foreach(object IN LISTS OBJECTS)
   if(failed)
     message(FATAL_ERROR "${NM} could not read ${object}")
   endif()
-  # The pointer to the exception handler is data, and the same at every level.
-  string(REPLACE " V DW.ref.__gxx_personality_v0" "" symbols "${symbols}")
   string(REGEX MATCHALL "[^\n]* [VWu] [^\n]*" weak "${symbols}")
   list(FILTER weak EXCLUDE REGEX " V DW\\.ref\\.__gxx_personality_v0$")
   if(weak)

@@ -127,7 +127,7 @@ FASTDL_INLINE void copy_padded(const T* from, const Inside& inside, std::int64_t
   if (j > 0) fill_zeros(to, j);
   if (step == 2) {
     for (; j + n < end; j += n)  // not the last one: the second load reaches one element further
-      store(to + j, even_lanes(load(from + 2 * j), load(from + 2 * j + n)));
+      store(to + j, deinterleave(load(from + 2 * j), load(from + 2 * j + n)).first);
     for (; j < end; ++j) to[j] = from[2 * j];
   } else {
     for (; j < end; ++j) to[j] = from[j * step];

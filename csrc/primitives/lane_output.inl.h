@@ -54,8 +54,8 @@ void write_two_phases(const T* even, const T* odd, std::int64_t count, std::int6
     const int low = static_cast<int>(std::min<std::int64_t>(n, a + b)), high = static_cast<int>(a + b) - low;
     for (int i = 0; i < channels; ++i) {
       T* row = to + i * pitch + 2 * j;
-      store_up_to(row, interleave_low(first[i], second[i]), low);
-      if (high) store_up_to(row + n, interleave_high(first[i], second[i]), high);
+      store_up_to(row, interleave(first[i], second[i]).first, low);
+      if (high) store_up_to(row + n, interleave(first[i], second[i]).second, high);
     }
   }
 }

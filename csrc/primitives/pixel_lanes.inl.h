@@ -193,8 +193,8 @@ void write_positions(const Gather& gather, const Rectangle& at, const PositionRe
       if (in_turns) {
         const Vec<T> odd = load(results.phase[1] + row + i * lanes<T>) + bias;
         const int both = count + in_columns(1), low = std::min(lanes<T>, both);
-        store_up_to(begin, interleave_low(values, odd), low);
-        if (both > low) store_up_to(begin + lanes<T>, interleave_high(values, odd), both - low);
+        store_up_to(begin, interleave(values, odd).first, low);
+        if (both > low) store_up_to(begin + lanes<T>, interleave(values, odd).second, both - low);
       } else if (to.column == 1) {
         store_up_to(begin, values, count);
       } else {
