@@ -32,7 +32,7 @@ def step():
     loss.backward()
     optimizer.step()
 
-for _ in range(5):
+for _ in range(30):
     step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
