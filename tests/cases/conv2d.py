@@ -48,9 +48,18 @@ NETWORKS = [
     case("lenet", (4, 1, 32, 32), (6, 1, 5, 5)),
 ]
 
+# 3 x 3 with stride 1 from 16 channels on: Winograd's tiles of 2 x 2, whose last row or column may be half outside.
+WINOGRAD = [
+    case("winograd_few_tiles", (1, 37, 9, 11), (33, 37, 3, 3), padding=(1, 2)),
+    case("winograd_many_tiles", (4, 16, 63, 65), (20, 16, 3, 3), padding=(1, 1)),
+    case("winograd_groups", (2, 40, 12, 13), (36, 20, 3, 3), groups=2),
+    case("winograd_flat", (2, 16, 3, 300), (17, 16, 3, 3), padding=(0, 1)),
+    case("winograd_images_together", (9, 32, 6, 7), (48, 32, 3, 3), padding=(1, 1)),
+]
+
 EMPTY = [case("empty_batch", (0, 3, 9, 11), (8, 3, 3, 3))]
 
-ALL = PARAMETERS + SIZES + NETWORKS
+ALL = PARAMETERS + SIZES + WINOGRAD + NETWORKS
 
 # More chunks of work than the threads of the determinism test.
 THREADED = [
