@@ -71,7 +71,7 @@ def conv2d(
         (N, K, P, Q) or (K, P, Q) with P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1, Q likewise.
 
     Where it costs less, a 3 x 3 kernel with stride 1 runs as Winograd's F(2 x 2, 3 x 3); an infinity or a NaN in the
-    input then shows in up to 2 x 2 outputs that its window does not reach.
+    input then shows one pixel further than the windows that hold it.
 
     Raises:
         ValueError: shapes that do not fit together, a kernel larger than the padded input, stride or dilation
