@@ -16,10 +16,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import fastdl
 import pytest
 from fastdl import _core
 
-ROOT = Path(__file__).resolve().parents[1]
 CALLS = 50
 
 PROGRAM = f"""
@@ -89,10 +89,10 @@ def instructions(tmp_path_factory):
     if _core.built_isas()[0] != "baseline" or platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("the figures are those of x86-64's baseline")
     folder = tmp_path_factory.mktemp("callgrind")
-    python_path = os.pathsep.join([str(ROOT / "python"), os.environ.get("PYTHONPATH", "")])
+    package = Path(fastdl.__file__).resolve().parents[1]  # the one under test, installed or not
     environment = {
         **os.environ,
-        "PYTHONPATH": python_path,
+        "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")]),
         "FASTDL_ISA": "baseline",
         "FASTDL_POISON_MEMORY": "0",
         "OMP_NUM_THREADS": "1",
