@@ -55,12 +55,13 @@ def suggest_memory_format(array: np.ndarray) -> MemoryFormat:
     Extents of 1 can fit both formats (C = 1, or H = W = 1). They go by their strides, and are contiguous
     where these do not tell either: the rule of `is_channels_last_strides_2d` in PyTorch's MemoryFormat.h.
     """
-    if array.ndim != 4 or array.strides[1] == 0:
+    strides = array.strides
+    if len(strides) != 4 or strides[1] == 0 or 0 < strides[3] < strides[1]:
         return contiguous_format
-    least = 0
+    shape, least = array.shape, 0
     for axis in (1, 3, 2, 0):
-        extent, stride = array.shape[axis], array.strides[axis]
-        if extent == 0 or stride < least or (axis == 0 and least == array.strides[1]):
+        extent, stride = shape[axis], strides[axis]
+        if extent == 0 or stride < least or (axis == 0 and least == strides[1]):
             return contiguous_format
         least = stride * max(extent, 1)
     return channels_last

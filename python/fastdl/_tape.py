@@ -64,7 +64,8 @@ class Op:
     """Whether backward's results are new arrays, each referred to by nothing else: a leaf may keep them uncopied."""
 
     edges: Sequence[Edge] = ()
-    needs_input_grad: Sequence[bool] = ()
+    needs_input_grad: Sequence[bool] = _NO_GRADIENTS
+    """One for each argument of forward; where nothing is recorded, at least one for each."""
     saved: Any = ()
     sequence = -1
     stamp = 0
@@ -106,13 +107,11 @@ class Op:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Runs forward; on Tensors, records it where gradient mode is on and an input requires a gradient."""
-        ctx = cls()
         for arg in args:
             if isinstance(arg, Tensor):
                 break
         else:
-            ctx.needs_input_grad = _NO_GRADIENTS[: len(args)]
-            return cls.forward(ctx, *args)
+            return cls.forward(cls(), *args)
         arrays = [*args]
         edges: list[Edge] = [None] * len(args)
         needs = [False] * len(args)
@@ -127,8 +126,8 @@ class Op:
             for arg in args:
                 if isinstance(arg, Tensor):
                     writes.check_history(arg)
+        ctx = cls()
         if not recording or not mode.grad_enabled:
-            ctx.needs_input_grad = _NO_GRADIENTS[: len(args)]
             return _wrap_constant(cls.forward(ctx, *arrays), arrays if cls.view else ())
         ctx.needs_input_grad = needs
         result = cls.forward(ctx, *arrays)

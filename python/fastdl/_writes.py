@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 import weakref
 from collections.abc import Sequence
@@ -47,9 +48,8 @@ class Writes:
             if entry is None:
                 entry = self._entries[key] = _Entry()
                 entry.reference = weakref.ref(owner, lambda _: self._forget(key))
-            self.now += 1
+            self.now = entry.last = self.now + 1
             entry.count += 1
-            entry.last = self.now
             if holder is not None:
                 self.recorded += entry.rebased < 0
                 if entry.holder is None or entry.holder() is not holder:
@@ -98,9 +98,14 @@ class Writes:
         )
 
 
+_Capsule = type(datetime.datetime_CAPI)  # what holds the memory of the pool's arrays
+
+
 def _owner(array: Array) -> Array:
     while (base := getattr(array, "base", None)) is not None:
         if not isinstance(base, np.ndarray):
+            if type(base) is _Capsule:
+                break
             base = getattr(base, "base", None)  # as_strided puts an object of its own between the two
             if not isinstance(base, np.ndarray):
                 break

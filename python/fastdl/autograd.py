@@ -274,7 +274,7 @@ class _Call(Op):
     @staticmethod
     def forward(ctx: Any, function: type[Function], args: Sequence[Any], *arrays: Any) -> Any:
         context = FunctionContext()
-        context.needs_input_grad = tuple(ctx.needs_input_grad[2:])
+        context.needs_input_grad = tuple(ctx.needs_input_grad[2 : 2 + len(arrays)])
         with no_grad():
             if function.setup_context is Function.setup_context:
                 outputs = function.forward(context, *args)

@@ -419,9 +419,10 @@ class Tensor(TensorMethods):
 
     def item(self) -> Any:
         """The one element as a Python number. Raises ValueError where there is not exactly one."""
-        if self.data.size != 1:
-            raise ValueError(f"a Tensor with {self.data.size} elements cannot be converted to Scalar")
-        return self.data.item()
+        array = self._array
+        if array.size != 1:
+            raise ValueError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+        return array.item()
 
     def tolist(self) -> Any:
         return self.data.tolist()

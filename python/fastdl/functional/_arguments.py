@@ -91,6 +91,8 @@ def pair(op: str, name: str, value: int | Sequence[int]) -> Pair:
     raise ValueError(f"[{op}] {name}: expected {expected}, got {value!r}")
 
 
+_FIXED = frozenset((int, bool, float, str, type(None)))
+"""Types whose objects never change."""
 Remembered = dict[tuple[int, ...], tuple[Any, Any]]
 """Normalised arguments by the identities of what was given: equal objects are not the same, for 1.0, which is
 refused, equals 1. It holds the objects, so that no others get their identities."""
@@ -99,7 +101,7 @@ refused, equals 1. It holds the objects, so that no others get their identities.
 def remember(known: Remembered, key: tuple[int, ...], given: tuple[Any, ...], normalised: Any) -> Any:
     """`normalised`, from now on to be found in `known`, unless one of what was given can change."""
     if all(
-        type(value) is int or (type(value) is tuple and all(type(item) is int for item in value))
+        type(value) in _FIXED or (type(value) is tuple and all(type(item) in _FIXED for item in value))
         for value in given
     ):
         if len(known) >= 256:  # somebody makes a new tuple for every call
@@ -130,8 +132,14 @@ def pooling_window(op: str, kernel_size: Any, stride: Any, padding: Any) -> tupl
     return kernel, pair(op, "stride", stride) if given else kernel, pair(op, "padding", padding)
 
 
+_known_sizes: Remembered = {}
+
+
 def adaptive_output_size(op: str, output_size: Any) -> tuple[int | None, int | None]:
     """An int for both, or an int or None for each."""
+    found = _known_sizes.get((id(output_size),))
+    if found is not None:
+        return found[0]
     expected = "an int or a pair of ints or None"
     both = output_size if isinstance(output_size, tuple | list) else (output_size, output_size)
     if len(both) != 2:
@@ -140,7 +148,7 @@ def adaptive_output_size(op: str, output_size: Any) -> tuple[int | None, int | N
         None if size is None and both is output_size else integer(op, "output_size", size, expected)
         for size in both
     )
-    return height, width
+    return remember(_known_sizes, (id(output_size),), (output_size,), (height, width))
 
 
 def convolution_padding(

@@ -46,6 +46,14 @@ def adam_step(
     I. Loshchilov and F. Hutter, arXiv:1711.05101 (decoupled weight decay).
     """
     op = "adam_step"
+    if not (type(lr) is type(beta1) is type(beta2) is type(eps) is type(weight_decay) is float):
+        lr, beta1, beta2, eps, weight_decay = numbers(
+            op, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay
+        )
+    if not (type(amsgrad) is type(maximize) is type(decoupled_weight_decay) is bool):
+        amsgrad, maximize, decoupled_weight_decay = flags(
+            op, amsgrad=amsgrad, maximize=maximize, decoupled_weight_decay=decoupled_weight_decay
+        )
     _core.adam_step(
         params,
         grads,
@@ -53,6 +61,12 @@ def adam_step(
         exp_avg_sqs,
         max_exp_avg_sqs,
         shape(op, "steps", steps),
-        *numbers(op, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay),
-        *flags(op, amsgrad=amsgrad, maximize=maximize, decoupled_weight_decay=decoupled_weight_decay),
+        lr,
+        beta1,
+        beta2,
+        eps,
+        weight_decay,
+        amsgrad,
+        maximize,
+        decoupled_weight_decay,
     )

@@ -18,7 +18,7 @@ class AdaptiveMaxPool2d(Op):
         recorded = ctx.needs_input_grad[0]
         output, found = _core.adaptive_max_pool2d_forward(input, output_size, with_indices, recorded)
         if recorded:
-            ctx.save(found)
+            ctx.saved = (found,)
             ctx.with_indices = with_indices
             ctx.sizes = input.shape, input.strides, output_size
         return (output, found) if with_indices else output

@@ -48,7 +48,7 @@ class Mul(Op):
     def forward(ctx: Any, input: Any, other: Any) -> np.ndarray:
         ctx.targets = spec(input), spec(other)
         x, y = operands(input, other)
-        left, right = ctx.needs_input_grad
+        left, right = ctx.needs_input_grad[:2]
         ctx.save(x if right else None, y if left else None)
         return into(np.multiply, x, y)
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import flag, integer, pooling_window, shape
+from fastdl.functional._arguments import Remembered, flag, integer, pooling_window, remember, shape
 
 
 class AvgPool2d(Op):
     fresh = True
 
     @staticmethod
-    def forward(ctx: Any, input: Any, *options: Any) -> Any:
+    def forward(ctx: Any, input: Any, options: tuple[Any, ...]) -> Any:
         output = _core.avg_pool2d_forward(input, *options)
         if ctx.needs_input_grad[0]:
             ctx.options = input.shape, input.strides, *options
@@ -22,25 +22,30 @@ class AvgPool2d(Op):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
-        grad_input = _core.avg_pool2d_backward(grad_output, *ctx.options)
-        return grad_input, *(None,) * (len(ctx.options) - 2)
+        return _core.avg_pool2d_backward(grad_output, *ctx.options), None
+
+
+_known: Remembered = {}
 
 
 def _options(
     kernel_size: Any,
     stride: Any,
     padding: Any,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
+    ceil_mode: Any,
+    count_include_pad: Any,
+    divisor: Any,
 ) -> tuple[Any, ...]:
-    op = "avg_pool2d"
-    divisor = divisor_override
+    key = (id(kernel_size), id(stride), id(padding), id(ceil_mode), id(count_include_pad), id(divisor))
+    found = _known.get(key)
+    if found is not None:
+        return found[0]
+    op, given = "avg_pool2d", (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor)
     if divisor is not None:
         divisor = integer(op, "divisor_override", divisor, "an int or None")
     window = pooling_window(op, kernel_size, stride, padding)
     flags = flag(op, "ceil_mode", ceil_mode), flag(op, "count_include_pad", count_include_pad)
-    return *window, *flags, divisor
+    return remember(_known, key, given, (*window, *flags, divisor))
 
 
 def avg_pool2d(
@@ -74,7 +79,7 @@ def avg_pool2d(
     Source: Y. LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 86(11), 1998.
     """
     options = _options(kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-    return AvgPool2d.apply(input, *options)
+    return AvgPool2d.apply(input, options)
 
 
 def avg_pool2d_backward(

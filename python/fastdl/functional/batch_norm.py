@@ -32,11 +32,12 @@ class BatchNorm(Op):
             input, running_mean, running_var, weight, bias, training, momentum, eps
         )
         if training:
-            for statistics in (running_mean, running_var):
-                if statistics is not None:
-                    writes.note(statistics)
+            if running_mean is not None:
+                writes.note(running_mean)
+            if running_var is not None:
+                writes.note(running_var)
         # not the running statistics, which the next batch changes
-        ctx.save(input, weight, mean, invstd)
+        ctx.saved = (input, weight, mean, invstd)
         ctx.options = training, eps
         return y
 

@@ -42,10 +42,11 @@ def _geometry(weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any
         return found[0]
     op, given = "conv2d", (stride, padding, dilation, groups)
     stride, dilation = pair(op, "stride", stride), pair(op, "dilation", dilation)
-    # the kernel is looked at for 'same' alone
-    kernel = convolution_kernel(op, weight) if isinstance(padding, str) else (1, 1)
+    by_kernel = isinstance(padding, str)
+    kernel = convolution_kernel(op, weight) if by_kernel else (1, 1)
     before, after = convolution_padding(op, padding, kernel, stride, dilation)
-    return remember(_known, key, given, (stride, before, after, dilation, integer(op, "groups", groups)))
+    geometry = stride, before, after, dilation, integer(op, "groups", groups)
+    return geometry if by_kernel else remember(_known, key, given, geometry)
 
 
 def conv2d(

@@ -13,7 +13,7 @@ from fastdl.functional._arguments import Remembered, integer, pair, remember
 class ConvTranspose2d(Op):
     @staticmethod
     def forward(ctx: Any, input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...]) -> Any:
-        ctx.save(input, weight)
+        ctx.saved = (input, weight)
         ctx.geometry = geometry
         return _core.conv_transpose2d_forward(input, weight, bias, *geometry)
 

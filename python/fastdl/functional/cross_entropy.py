@@ -6,7 +6,14 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import integer, known_reduction, loss_reduction, number
+from fastdl.functional._arguments import (
+    Remembered,
+    integer,
+    known_reduction,
+    loss_reduction,
+    number,
+    remember,
+)
 
 
 class CrossEntropy(Op):
@@ -14,9 +21,8 @@ class CrossEntropy(Op):
 
     @staticmethod
     def forward(ctx: Any, input: Any, target: Any, weight: Any, options: tuple[Any, ...]) -> Any:
-        arguments = *options, ctx.needs_input_grad[0]
         loss, row_statistics, total_weight, ctx.gradient = _core.cross_entropy_forward(
-            input, target, weight, *arguments
+            input, target, weight, *(*options, ctx.needs_input_grad[0])
         )
         ctx.saved = (input, target, weight, row_statistics, total_weight)
         ctx.options = options
@@ -33,10 +39,18 @@ class CrossEntropy(Op):
         return *grads, None, None
 
 
+_known: Remembered = {}
+
+
 def _options(reduction: Any, ignore_index: Any, label_smoothing: Any) -> tuple[str, int, float]:
-    op = "cross_entropy"
+    key = (id(reduction), id(ignore_index), id(label_smoothing))
+    found = _known.get(key)
+    if found is not None:
+        return found[0]
+    op, given = "cross_entropy", (reduction, ignore_index, label_smoothing)
     smoothing = number(op, "label_smoothing", label_smoothing)
-    return known_reduction(op, reduction), integer(op, "ignore_index", ignore_index), smoothing
+    options = known_reduction(op, reduction), integer(op, "ignore_index", ignore_index), smoothing
+    return remember(_known, key, given, options)
 
 
 def cross_entropy(

@@ -22,7 +22,7 @@ class LSTMLayer(Op):
     ) -> tuple[Any, ...]:
         ctx.options = has_biases, bidirectional
         output, h_n, c_n, reserve = _core.lstm_forward(
-            input, h_0, c_0, weights, has_biases, bidirectional, any(ctx.needs_input_grad)
+            input, h_0, c_0, weights, has_biases, bidirectional, True in ctx.needs_input_grad
         )
         ctx.save(output, reserve, input, h_0, c_0, *weights)
         return output, h_n, c_n
@@ -45,7 +45,7 @@ class LSTMCell(Op):
 
     @staticmethod
     def forward(ctx: Any, input: Any, h_0: Any, c_0: Any, *weights: Any) -> tuple[Any, ...]:
-        h, c, reserve = _core.lstm_cell_forward(input, h_0, c_0, weights, any(ctx.needs_input_grad))
+        h, c, reserve = _core.lstm_cell_forward(input, h_0, c_0, weights, True in ctx.needs_input_grad)
         ctx.save(reserve, input, h_0, c_0, *weights)
         return h, c
 

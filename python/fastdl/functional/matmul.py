@@ -19,7 +19,7 @@ class Matmul(Op):
 
     @staticmethod
     def forward(ctx: Any, input: Any, other: Any) -> Any:
-        by_input, by_other = ctx.needs_input_grad
+        by_input, by_other = ctx.needs_input_grad[:2]
         ctx.save(input if by_other else None, other if by_input else None)
         ctx.shapes = input.shape, other.shape
         return _product(input, other)

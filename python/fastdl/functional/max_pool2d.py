@@ -7,18 +7,18 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._arguments import flag, pair, pooling_window, shape
+from fastdl.functional._arguments import Remembered, flag, pair, pooling_window, remember, shape
 
 
 class MaxPool2d(Op):
     fresh = True
 
     @staticmethod
-    def forward(ctx: Any, input: Any, with_indices: bool, *geometry: Any) -> Any:
+    def forward(ctx: Any, input: Any, with_indices: bool, geometry: tuple[Any, ...]) -> Any:
         recorded = ctx.needs_input_grad[0]
         output, found = _core.max_pool2d_forward(input, *(*geometry, with_indices, recorded))
         if recorded:
-            ctx.save(found)
+            ctx.saved = (found,)
             ctx.with_indices = with_indices
             ctx.geometry = input.shape, input.strides, *geometry
         return (output, found) if with_indices else output
@@ -26,14 +26,21 @@ class MaxPool2d(Op):
     @staticmethod
     def backward(ctx: Any, grad_output: Any, grad_indices: Any = None) -> Any:
         backward = _core.max_pool2d_backward if ctx.with_indices else _core.max_pool2d_taps_backward
-        grad_input = backward(grad_output, *ctx.saved, *ctx.geometry)
-        return grad_input, *(None,) * (len(ctx.geometry) - 1)
+        return backward(grad_output, *ctx.saved, *ctx.geometry), None, None
 
 
-def _geometry(kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> tuple[Any, ...]:
-    op = "max_pool2d"
+_known: Remembered = {}
+
+
+def _geometry(kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any) -> tuple[Any, ...]:
+    key = (id(kernel_size), id(stride), id(padding), id(dilation), id(ceil_mode))
+    found = _known.get(key)
+    if found is not None:
+        return found[0]
+    op, given = "max_pool2d", (kernel_size, stride, padding, dilation, ceil_mode)
     window = pooling_window(op, kernel_size, stride, padding)
-    return *window, pair(op, "dilation", dilation), flag(op, "ceil_mode", ceil_mode)
+    geometry = *window, pair(op, "dilation", dilation), flag(op, "ceil_mode", ceil_mode)
+    return remember(_known, key, given, geometry)
 
 
 def max_pool2d(
@@ -67,7 +74,7 @@ def max_pool2d(
     object recognition, ICANN 2010.
     """
     geometry = _geometry(kernel_size, stride, padding, dilation, ceil_mode)
-    return MaxPool2d.apply(input, flag("max_pool2d", "return_indices", return_indices), *geometry)
+    return MaxPool2d.apply(input, flag("max_pool2d", "return_indices", return_indices), geometry)
 
 
 def max_pool2d_with_indices(

@@ -20,7 +20,7 @@ class MseLoss(Op):
 
     @staticmethod
     def forward(ctx: Any, input: Any, target: Any, reduction: str) -> Any:
-        ctx.save(input, target)
+        ctx.saved = (input, target)
         ctx.reduction = reduction
         return _core.mse_loss_forward(input, target, reduction)
 

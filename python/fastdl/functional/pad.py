@@ -11,7 +11,7 @@ import numpy as np
 from fastdl import _core
 from fastdl._memory_format import channels_last, suggest_memory_format
 from fastdl.autograd import Op
-from fastdl.functional._arguments import shape
+from fastdl.functional._arguments import Remembered, remember, shape
 
 _NHWC = (0, 2, 3, 1)
 _NCHW = (0, 3, 1, 2)
@@ -62,6 +62,9 @@ class Pad(Op):
         return grad.transpose(_NCHW), None, None, None
 
 
+_known: Remembered = {}
+
+
 def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
     """Adds a border to the last axes of `input`, or, where `pad` is negative, takes one away.
 
@@ -83,7 +86,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
             for the axis, an unknown mode, a value outside the dtype's range or one given to another mode.
         TypeError: other dtypes, values of pad that are not ints.
     """
-    sizes = shape("pad", "pad", pad)
+    found = _known.get((id(pad),))
+    sizes = remember(_known, (id(pad),), (pad,), shape("pad", "pad", pad)) if found is None else found[0]
     if mode != "constant" and value:
         raise ValueError(f"[pad] value: expected None with mode {mode!r}, got {value!r}")
     return Pad.apply(input, sizes, mode, value)

@@ -40,11 +40,24 @@ def sgd_step(
     Source: I. Sutskever et al., On the importance of initialization and momentum in deep learning, ICML 2013.
     """
     op = "sgd_step"
+    if not (type(lr) is type(momentum) is type(dampening) is type(weight_decay) is float):
+        lr, momentum, dampening, weight_decay = numbers(
+            op, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay
+        )
+    if not (type(nesterov) is type(maximize) is bool):
+        nesterov, maximize = flags(op, nesterov=nesterov, maximize=maximize)
     _core.sgd_step(
         params,
         grads,
         momentum_buffers,
-        [flag(op, f"first_steps[{i}]", first) for i, first in enumerate(first_steps)],
-        *numbers(op, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay),
-        *flags(op, nesterov=nesterov, maximize=maximize),
+        [
+            first if type(first) is bool else flag(op, f"first_steps[{i}]", first)
+            for i, first in enumerate(first_steps)
+        ],
+        lr,
+        momentum,
+        dampening,
+        weight_decay,
+        nesterov,
+        maximize,
     )

@@ -26,10 +26,10 @@ _RESHAPE_TAKES_COPY = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 
 
 def _sizes(op: str, sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    if len(sizes) == 1 and isinstance(sizes[0], Sequence):
+    if len(sizes) == 1 and (type(sizes[0]) is tuple or isinstance(sizes[0], Sequence)):
         sizes = tuple(sizes[0])
     try:
-        return tuple(int(size.__index__()) for size in sizes)
+        return tuple([size if type(size) is int else int(size.__index__()) for size in sizes])
     except AttributeError:
         raise TypeError(f"[{op}] expected integers, got {sizes}") from None
 
@@ -58,12 +58,12 @@ def _inferred(op: str, shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     known = 1
     for extent in shape:
         known *= extent if extent >= 0 else 1
+    if known == size and min(shape, default=0) >= 0:
+        return shape
     unknown = [axis for axis, extent in enumerate(shape) if extent == -1]
     if len(unknown) == 1 and known > 0 and size % known == 0:
         return tuple(size // known if extent == -1 else extent for extent in shape)
-    if unknown or min(shape, default=0) < 0 or known != size:
-        raise ValueError(f"[{op}] shape: expected {size} elements in all, got {shape}")
-    return shape
+    raise ValueError(f"[{op}] shape: expected {size} elements in all, got {shape}")
 
 
 class Reshape(Op):

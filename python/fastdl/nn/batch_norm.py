@@ -71,24 +71,24 @@ class _BatchNorm(Module):
             raise ValueError(
                 f"[{type(self).__name__}] input: expected {expected} input (got {len(input.shape)}D input)"
             )
-        counts = self.training and self.track_running_stats and self.num_batches_tracked is not None
-        batches = self.num_batches_tracked.item() + 1 if counts else 0
-        momentum = self.momentum
+        training, momentum = self.training, self.momentum
+        running_mean, running_var = self._buffer("running_mean"), self._buffer("running_var")
+        counter = self._buffer("num_batches_tracked") if training and self.track_running_stats else None
+        batches = 0 if counter is None else counter.item() + 1
         if momentum is None:  # the average over all batches so far
             momentum = 1.0 / batches if batches else 0.0
-        tracked = not self.training or self.track_running_stats
+        tracked = not training or self.track_running_stats
         y = batch_norm(
             input,
-            self.running_mean if tracked else None,
-            self.running_var if tracked else None,
-            self.weight,
-            self.bias,
-            self.training or (self.running_mean is None and self.running_var is None),
+            running_mean if tracked else None,
+            running_var if tracked else None,
+            *self._weight_and_bias(),
+            training or (running_mean is None and running_var is None),
             momentum,
             self.eps,
         )
-        if counts:
-            write_(self.num_batches_tracked, batches)
+        if counter is not None:
+            write_(counter, batches)
         return y
 
     def extra_repr(self) -> str:

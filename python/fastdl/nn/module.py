@@ -140,9 +140,13 @@ class Module:
 
     def __getattr__(self, name: str) -> Any:
         members = self.__dict__
-        for registry in ("_parameters", "_modules", "_buffers"):
-            if registry in members and name in members[registry]:
-                return members[registry][name]
+        if "_buffers" in members:  # __init__ has run
+            if name in (parameters := members["_parameters"]):
+                return parameters[name]
+            if name in (modules := members["_modules"]):
+                return modules[name]
+            if name in (buffers := members["_buffers"]):
+                return buffers[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _weight_and_bias(self) -> tuple[Any, Any]:
@@ -151,6 +155,11 @@ class Module:
         if "weight" in parameters and "bias" in parameters:
             return parameters["weight"], parameters["bias"]
         return self.weight, self.bias
+
+    def _buffer(self, name: str) -> Any:
+        """The attribute `name`, found as `_weight_and_bias` finds its two."""
+        buffer = self._buffers.get(name)
+        return getattr(self, name) if buffer is None else buffer
 
     def __delattr__(self, name: str) -> None:
         for registry in (self._parameters, self._buffers, self._modules):

@@ -11,7 +11,8 @@ from typing import Any
 
 from fastdl._alloc import empty_like
 from fastdl._interop import as_host_array, write_, zero_
-from fastdl.autograd import enable_grad, no_grad
+from fastdl._tape import mode, writes
+from fastdl.autograd import enable_grad
 from fastdl.tensor import Tensor
 
 ParamGroup = dict[str, Any]
@@ -57,13 +58,13 @@ class Optimizer:
         """
         states = []
         for param in params:
-            state = self.state.get(param)
-            if not state or any(state.get(name) is None for name in names):
-                state = {**(state or first)}
-                for name in names:
-                    if state.get(name) is None:
-                        state[name] = zeros_like(param)
-            states.append(state)
+            state = held = self.state.get(param) or first
+            for name in names:
+                if state.get(name) is None:
+                    if state is held:
+                        state = {**held}
+                    state[name] = zeros_like(param)
+            states.append({**first} if state is first else state)
         return states
 
     def _keep(self, params: Sequence[Tensor], states: Sequence[dict[str, Any]]) -> None:
@@ -83,12 +84,15 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
+        enabled, mode.grad_enabled = mode.grad_enabled, False
+        try:
             for group in self.param_groups:
                 self._update_group(group)
                 for param in group["params"]:
-                    if param.grad is not None:
-                        param._bump_version()
+                    if param._grad is not None:
+                        writes.note(param._array)
+        finally:
+            mode.grad_enabled = enabled
         self._was_stepped = True
         return loss
 
