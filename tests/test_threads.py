@@ -231,3 +231,77 @@ versions = [info["version"] for info in threadpoolctl.threadpool_info() if info[
 print(versions == [fastdl.__version__])
 """
     assert output_of(code).split("\n") == ["1", "3", "2", "True"]
+
+
+TORCH = """
+import torch
+torch.set_num_threads(3)
+fastdl.set_num_threads(3)
+"""
+
+
+@linux
+@pytest.mark.parametrize("first", ["torch", "fastdl"])
+def test_beside_torch_its_threads_do_the_work(first):
+    pytest.importorskip("torch", reason="torch is not installed")
+    code = f"""
+import {first}
+{PREPARE}
+fastdl.set_num_threads(1)
+expected = work()
+{TORCH}
+print(all(work() == expected for _ in range(3)), len(workers()))
+fastdl.set_num_threads(2)  # another number than torch's: its team would have to be made anew
+print(work() == expected, len(workers()))
+"""
+    assert output_of(code).split() == ["True", "0", "True", "1"]
+
+
+@linux
+def test_torch_that_is_imported_later_is_found():
+    pytest.importorskip("torch", reason="torch is not installed")
+    code = """
+fastdl.set_num_threads(3)
+work()
+before = len(workers())
+def busy():  # workers that had something to do
+    return sum(float(open(task + "schedstat").read().split()[0]) for task in workers())
+"""
+    code += f"""
+{TORCH}
+for _ in range(300):
+    work()
+time.sleep(0.1)
+resting = busy()
+for _ in range(20):
+    work()
+print(before, len(workers()), busy() == resting)
+"""
+    assert output_of(PREPARE + code).split() == ["2", "2", "True"]
+
+
+@linux
+def test_forked_child_of_a_process_with_torch_has_workers_of_its_own():
+    pytest.importorskip("torch", reason="torch is not installed")
+    code = """
+expected = work()
+print(fork_and_work(expected), work() == expected, fork_and_work(expected))
+"""
+    assert output_of(PREPARE + FORK + TORCH + code) == "0 True 0"
+
+
+def test_python_threads_beside_torch():
+    pytest.importorskip("torch", reason="torch is not installed")
+    code = """
+expected = work()
+right = []
+def repeat():
+    right.append(all(work() == expected for _ in range(50)))
+callers = [threading.Thread(target=repeat) for _ in range(4)]
+for caller in callers:
+    caller.start()
+for caller in callers:
+    caller.join()
+print(right)
+"""
+    assert output_of(PREPARE + TORCH + code) == "[True, True, True, True]"

@@ -11,6 +11,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "core/cpus.h"
+#include "core/openmp_team.h"
 
 namespace fastdl {
 namespace {
@@ -101,17 +103,38 @@ class Pool {
   /// False, with nothing run, if the pool is busy.
   bool try_run(Job& job, int threads) {
     if (busy_.exchange(true, std::memory_order_acquire)) return false;
-    // With more threads than CPUs, a spinning thread keeps the one it waits for from running.
-    one_cpu_each_ = threads <= cpus_;
-    spins_.store(one_cpu_each_ ? spins_before_sleep : 0, std::memory_order_relaxed);
-    open(job, start_workers(threads - 1));
-    work(0);
-    close();
+    if (!run_on_torch(job, threads)) run_on_workers(job, threads);
     busy_.store(false, std::memory_order_release);
     return true;
   }
 
  private:
+  /// False, with nothing run, unless PyTorch is there with a team of as many threads as ours: to change the
+  /// size of a team is slow.
+  bool run_on_torch(Job& job, int threads) {
+    const OpenMpTeam* const team = OpenMpTeam::of_torch();
+    if (team == nullptr || team->size() != get_num_threads()) return false;
+    divide(job, threads);
+    team->run(
+        team->size(),
+        [](void* pool, int member) {
+          auto& self = *static_cast<Pool*>(pool);
+          self.work(member % self.share_count_);
+        },
+        this);
+    return true;
+  }
+
+  void run_on_workers(Job& job, int threads) {
+    // With more threads than CPUs, a spinning thread keeps the one it waits for from running.
+    one_cpu_each_ = threads <= cpus_;
+    spins_.store(one_cpu_each_ ? spins_before_sleep : 0, std::memory_order_relaxed);
+    divide(job, start_workers(threads - 1) + 1);
+    open(share_count_ - 1);
+    work(0);
+    close();
+  }
+
   struct alignas(64) Worker {
     std::mutex mutex;
     std::condition_variable wake;
@@ -132,7 +155,6 @@ class Pool {
     for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) sigdelset(&blocked, fault);
     pthread_sigmask(SIG_SETMASK, &blocked, &previous);
     try {
-      shares_ = std::make_unique<Share[]>(static_cast<std::size_t>(wanted) + 1);
       while (static_cast<int>(workers_.size()) < wanted) {
         auto worker = std::make_unique<Worker>();
         const auto index = static_cast<std::uint32_t>(workers_.size());
@@ -170,12 +192,22 @@ class Pool {
     }
   }
 
-  void open(Job& job, int helpers) {
+  /// Cuts a job into at most `shares`: fewer where there is no memory for more.
+  void divide(Job& job, int shares) {
+    if (shares > share_capacity_) {
+      if (auto* const larger = new (std::nothrow) Share[static_cast<std::size_t>(shares)]) {
+        shares_.reset(larger);
+        share_capacity_ = shares;
+      }
+    }
     job_ = &job;
-    share_count_ = helpers + 1;
+    share_count_ = std::min(shares, share_capacity_);
     share_size_ = job.chunks() / share_count_;
     larger_shares_ = job.chunks() % share_count_;
     for (int i = 0; i < share_count_; ++i) shares_[i].next.store(share_begin(i), std::memory_order_relaxed);
+  }
+
+  void open(int helpers) {
     state_.store(state_.load() + (std::uint64_t{1} << 32) + static_cast<std::uint64_t>(helpers));
     for (int i = 0; i < helpers; ++i) {
       Worker& worker = *workers_[i];
@@ -233,7 +265,7 @@ class Pool {
   // Written by the thread that set busy_, while the job is closed; workers read them while it is open.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Share[]> shares_ = std::make_unique<Share[]>(1);
-  int share_count_ = 1;
+  int share_count_ = 1, share_capacity_ = 1;
   std::int64_t share_size_ = 0, larger_shares_ = 0;
   Job* job_ = nullptr;
   bool one_cpu_each_ = true;

@@ -11,6 +11,8 @@ namespace fastdl {
 /// alone. The calling thread takes part. A call from inside a body, or while another thread uses the pool,
 /// runs in the calling thread. If bodies throw, all chunks still run, then the exception of the lowest chunk
 /// is rethrown. A body must not fork.
+///
+/// Where PyTorch is loaded and has as many threads, these run the chunks (core/openmp_team.h).
 void run_chunks(std::int64_t chunks, void (*body)(void* context, std::int64_t chunk), void* context);
 
 /// run_chunks for a callable body(chunk). `static`, for code compiled per ISA level must not share symbols.
