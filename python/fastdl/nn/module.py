@@ -58,7 +58,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._forward_hooks is None:
-            return self.forward(*args, **kwargs)
+            return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
         return self._forward_hooks.call(self, args, kwargs)
 
     # Registration ---
@@ -152,9 +152,10 @@ class Module:
     def _weight_and_bias(self) -> tuple[Any, Any]:
         """self.weight and self.bias, which `__getattr__` takes longer to find than a small kernel to run."""
         parameters = self._parameters
-        if "weight" in parameters and "bias" in parameters:
+        try:
             return parameters["weight"], parameters["bias"]
-        return self.weight, self.bias
+        except KeyError:
+            return self.weight, self.bias
 
     def _buffer(self, name: str) -> Any:
         """The attribute `name`, found as `_weight_and_bias` finds its two."""
