@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <climits>
 #include <condition_variable>
 #include <cstdlib>
@@ -29,6 +30,13 @@ constexpr int max_threads = 1024;
 /// Pauses before a waiting thread sleeps: 0.1 to 0.5 ms, so that back-to-back calls find their workers awake
 /// and another library's pool gets the cores soon after the last one.
 constexpr int spins_before_sleep = 10000;
+
+using Clock = std::chrono::steady_clock;
+
+/// For the end of a region of PyTorch's team, beyond the time of two chunks. A team that has lost that much
+/// of a job's time is not used for away_per_loss times as long, so that at most a fiftieth is lost.
+constexpr auto tolerated_wait = std::chrono::microseconds(200);
+constexpr int away_per_loss = 50;
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -111,17 +119,35 @@ class Pool {
  private:
   /// False, with nothing run, unless PyTorch is there with a team of as many threads as ours: to change the
   /// size of a team is slow.
+  ///
+  /// A region ends when every member has come, which takes milliseconds where another process has a member's
+  /// CPU. So the time that is lost by waiting is measured, and the team left alone for a multiple of it.
   bool run_on_torch(Job& job, int threads) {
     const OpenMpTeam* const team = OpenMpTeam::of_torch();
     if (team == nullptr || team->size() != get_num_threads()) return false;
+    const Clock::time_point begin = Clock::now();
+    if (begin < team_from_) return false;
     divide(job, threads);
+    struct Region {
+      Pool& pool;
+      std::int64_t own_chunks = 0;
+      Clock::time_point ready{};
+    } region{*this};
     team->run(
         team->size(),
-        [](void* pool, int member) {
-          auto& self = *static_cast<Pool*>(pool);
-          self.work(member % self.share_count_);
+        [](void* data, int member) {
+          auto& [pool, own_chunks, ready] = *static_cast<Region*>(data);
+          const std::int64_t chunks = pool.work(member % pool.share_count_);
+          if (member != 0) return;
+          own_chunks = chunks;
+          ready = Clock::now();
         },
-        this);
+        &region);
+    if (region.own_chunks == 0) return true;
+    const Clock::time_point end = Clock::now();
+    const Clock::duration chunk = (region.ready - begin) / region.own_chunks;
+    const Clock::duration lost = end - region.ready - 2 * chunk;
+    if (lost > tolerated_wait) team_from_ = end + away_per_loss * lost;
     return true;
   }
 
@@ -181,15 +207,18 @@ class Pool {
   }
 
   /// Runs the chunks of one share, then what the others have left. A thread has the same share of every job
-  /// of the same size, so it finds in its cache what it wrote there in the job before.
-  void work(int first) {
+  /// of the same size, so it finds in its cache what it wrote there in the job before. Answers how many it
+  /// ran.
+  std::int64_t work(int first) {
+    std::int64_t run = 0;
     for (int i = 0; i < share_count_; ++i) {
       const int index = (first + i) % share_count_;
       const std::int64_t end = share_begin(index + 1);
       std::atomic<std::int64_t>& next = shares_[index].next;
-      for (std::int64_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < end;)
+      for (std::int64_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < end; ++run)
         job_->run(chunk);
     }
+    return run;
   }
 
   /// Cuts a job into at most `shares`: fewer where there is no memory for more.
@@ -268,6 +297,7 @@ class Pool {
   int share_count_ = 1, share_capacity_ = 1;
   std::int64_t share_size_ = 0, larger_shares_ = 0;
   Job* job_ = nullptr;
+  Clock::time_point team_from_{};  // when PyTorch's team may be used again
   bool one_cpu_each_ = true;
   std::atomic<int> spins_{0};
   alignas(64) std::atomic<std::uint64_t> state_{0};
