@@ -38,6 +38,9 @@ using Clock = std::chrono::steady_clock;
 constexpr auto tolerated_wait = std::chrono::microseconds(200);
 constexpr int away_per_loss = 50;
 
+/// Pauses of a wait that is not timed.
+constexpr int quick_spins = 63;
+
 inline void pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -116,6 +119,12 @@ class Pool {
     return true;
   }
 
+  /// Keeps away from PyTorch's team, of which `lost` is the latest delay.
+  void leave_team(Clock::duration lost) {
+    const Clock::time_point from = Clock::now() + away_per_loss * lost;
+    team_from_.store(from.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+
  private:
   /// False, with nothing run, unless PyTorch is there with a team of as many threads as ours: to change the
   /// size of a team is slow.
@@ -126,7 +135,7 @@ class Pool {
     const OpenMpTeam* const team = OpenMpTeam::of_torch();
     if (team == nullptr || team->size() != get_num_threads()) return false;
     const Clock::time_point begin = Clock::now();
-    if (begin < team_from_) return false;
+    if (begin.time_since_epoch().count() < team_from_.load(std::memory_order_relaxed)) return false;
     divide(job, threads);
     struct Region {
       Pool& pool;
@@ -147,7 +156,7 @@ class Pool {
     const Clock::time_point end = Clock::now();
     const Clock::duration chunk = (region.ready - begin) / region.own_chunks;
     const Clock::duration lost = end - region.ready - 2 * chunk;
-    if (lost > tolerated_wait) team_from_ = end + away_per_loss * lost;
+    if (lost > tolerated_wait) leave_team(lost);
     return true;
   }
 
@@ -297,7 +306,7 @@ class Pool {
   int share_count_ = 1, share_capacity_ = 1;
   std::int64_t share_size_ = 0, larger_shares_ = 0;
   Job* job_ = nullptr;
-  Clock::time_point team_from_{};  // when PyTorch's team may be used again
+  std::atomic<Clock::rep> team_from_{0};  // when PyTorch's team may be used again
   bool one_cpu_each_ = true;
   std::atomic<int> spins_{0};
   alignas(64) std::atomic<std::uint64_t> state_{0};
@@ -350,8 +359,12 @@ class Steps {
       const std::int64_t end = (step + 1) * chunks_;
       if (finished > 0 && done_.fetch_add(finished, std::memory_order_acq_rel) + finished == end) continue;
       const auto ended = [&] { return done_.load(std::memory_order_acquire) >= end; };
+      if (spin_until(quick_spins, true, ended)) continue;
+      const Clock::time_point begin = Clock::now();
       while (!spin_until(spins_before_sleep, true, ended)) {
       }
+      const Clock::duration waited = Clock::now() - begin;
+      if (waited > tolerated_wait) pool().leave_team(waited);  // whosever threads these were
     }
   }
 
