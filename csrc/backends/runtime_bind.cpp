@@ -20,8 +20,8 @@ py::array empty(const std::vector<std::int64_t>& extents, const py::dtype& dtype
     if (extent < 0) throw ValueError(concat("[empty] shape: expected extents of at least 0, got ", extent));
     shape.push_back(extent);
   }
-  return new_array(shape,
-                   known_dtype("empty", "dtype", dtype, "float32, float64, int64, int32, uint8 or bool"));
+  return new_array(shape, known_dtype("empty", "dtype", dtype,
+                                      "float32, float64, bfloat16, int64, int32, uint8 or bool", true));
 }
 
 void checked_set_num_threads(std::int64_t threads) {
@@ -77,6 +77,8 @@ void bind_runtime(py::module_& module) {
   module.def("active_isa", [] { return std::string(name(active_isa())); });
   module.def("built_isas", [] { return names(built_isas(), false); });
   module.def("supported_isas", [] { return names(built_isas(), true); });
+  module.def("bf16_dot", &bf16_dot);
+  module.def("set_bf16_dot", &set_bf16_dot, py::arg("wanted"));
   module.def("cpu_model", [] { return cpu_model(); });
   module.def("op_names", &op_names);
   const py::call_guard<GilRelease> unlocked;

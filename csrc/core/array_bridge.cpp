@@ -21,8 +21,26 @@ enum : int {
   npy_long = 7,
   npy_longlong = 9,
   npy_float = 11,
-  npy_double = 12
+  npy_double = 12,
+  npy_first_user_type = 256
 };
+
+/// The number that NumPy gave ml_dtypes.bfloat16, once an array of it was seen; read and written under the
+/// GIL.
+int bfloat16_number = -1;
+
+/// Whether a dtype is ml_dtypes.bfloat16. Who has no array of it need not have the package.
+bool is_bfloat16(const py::dtype& dtype) {
+  if (dtype.num() < npy_first_user_type) return false;
+  if (dtype.num() == bfloat16_number) return true;
+  const py::object scalar = dtype.attr("type");
+  const auto says = [&](const char* attribute, const char* text) {
+    return std::string(py::str(scalar.attr(attribute))) == text;
+  };
+  if (!says("__name__", "bfloat16") || !says("__module__", "ml_dtypes")) return false;
+  bfloat16_number = dtype.num();
+  return true;
+}
 
 py::object numpy(const char* attribute) {
   return py::module_::import("numpy").attr(attribute);
@@ -140,8 +158,8 @@ void check_byte_order(const char* op, const char* argument, const py::dtype& dty
 }
 
 DType dtype_of(const char* op, const char* argument, const py::array& array,
-               const char* expected = floating_dtypes) {
-  return known_dtype(op, argument, array.dtype(), expected);
+               const char* expected = floating_dtypes, bool with_bfloat16 = false) {
+  return known_dtype(op, argument, array.dtype(), expected, with_bfloat16);
 }
 
 bool aligned(const py::array& array) {
@@ -183,7 +201,7 @@ bool same_layout(const py::array& array, const Shape& strides) {
 int type_number(DType dtype) {
   static constexpr int numbers[] = {npy_float, npy_double, sizeof(long) == 8 ? npy_long : npy_longlong,
                                     npy_bool,  npy_uint8,  npy_int};
-  return numbers[static_cast<int>(dtype)];
+  return dtype == DType::bfloat16 ? bfloat16_number : numbers[static_cast<int>(dtype)];
 }
 
 /// Straight to NumPy's C API: pybind11's way there, over format strings and vectors, takes twice the time.
@@ -250,8 +268,10 @@ StridedView in_c_order(ArrayView view) {
 
 }  // namespace
 
-DType known_dtype(const char* op, const char* argument, const py::dtype& dtype, const char* expected) {
+DType known_dtype(const char* op, const char* argument, const py::dtype& dtype, const char* expected,
+                  bool with_bfloat16) {
   check_byte_order(op, argument, dtype);
+  if (with_bfloat16 && is_bfloat16(dtype)) return DType::bfloat16;
   switch (dtype.num()) {
     case npy_float:
       return DType::float32;
@@ -306,6 +326,12 @@ ArrayView input_array(const char* op, const char* argument, py::handle object, c
   return view_of(std::move(array), dtype);
 }
 
+ArrayView input_or_bfloat16_array(const char* op, const char* argument, py::handle object) {
+  py::array array = as_array(op, argument, object);
+  const DType dtype = dtype_of(op, argument, array, floating_dtypes_or_bfloat16, true);
+  return view_of(std::move(array), dtype);
+}
+
 MemoryFormat image_format(const char* op, const char* argument, py::handle object) {
   return format_of(as_array(op, argument, object));
 }
@@ -332,6 +358,10 @@ ImageView image_array(const char* op, const char* argument, py::handle object, M
 
 ArrayView optional_array(const char* op, const char* argument, py::handle object) {
   return object.is_none() ? ArrayView() : input_array(op, argument, object);
+}
+
+ArrayView optional_or_bfloat16_array(const char* op, const char* argument, py::handle object) {
+  return object.is_none() ? ArrayView() : input_or_bfloat16_array(op, argument, object);
 }
 
 DenseView dense_array(const char* op, const char* argument, py::handle object) {
@@ -376,8 +406,13 @@ ArrayView index_or_input_array(const char* op, const char* argument, py::handle 
 
 ArrayView gradient_array(const char* op, const char* argument, py::handle object, const Shape& expected,
                          DType dtype, MemoryFormat format) {
-  ArrayView view = image_array(op, argument, object, format);
-  check_same_dtype(op, argument, view.dtype(), dtype);
+  py::array array = as_array(op, argument, object);
+  const bool bfloat16 = dtype == DType::bfloat16;
+  const DType found =
+      dtype_of(op, argument, array, bfloat16 ? floating_dtypes_or_bfloat16 : floating_dtypes, bfloat16);
+  check_same_dtype(op, argument, found, dtype);
+  if (array.ndim() != 4) format = MemoryFormat::contiguous;
+  ArrayView view = view_of(std::move(array), found, format);
   if (!(view.shape() == expected))
     throw ValueError(concat("[", op, "] ", argument, ": expected ", expected, ", got ", view.shape()));
   return view;
@@ -437,6 +472,11 @@ void check_status(const Status& status, const Backend& backend, const char* op, 
 void check_kernel(bool present, const Backend& backend, const char* op) {
   if (!present)
     throw ValueError(concat("[", op, "] the ", backend.name, " backend has no kernel for this op"));
+}
+
+void check_kernel_dtype(DType dtype, const Backend& backend, const char* op) {
+  if (dtype == DType::bfloat16 && std::string(backend.name) != "cpu")
+    throw TypeError(concat("[", op, "] the ", backend.name, " backend has no kernel for bfloat16"));
 }
 
 }  // namespace fastdl

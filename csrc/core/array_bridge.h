@@ -89,13 +89,21 @@ py::array as_array(const char* op, const char* argument, py::handle object);
 /// What most ops take, in the words of their errors.
 inline constexpr const char* floating_dtypes = "float32 or float64";
 
-/// TypeError for byte-swapped, object and other unknown dtypes, which says what is `expected`.
-DType known_dtype(const char* op, const char* argument, const py::dtype& dtype, const char* expected);
+/// The same for the ops that take bfloat16 too.
+inline constexpr const char* floating_dtypes_or_bfloat16 = "float32, float64 or bfloat16";
+
+/// TypeError for byte-swapped, object and other unknown dtypes, which says what is `expected`. bfloat16, that
+/// of ml_dtypes, is known only where `with_bfloat16`.
+DType known_dtype(const char* op, const char* argument, const py::dtype& dtype, const char* expected,
+                  bool with_bfloat16 = false);
 
 /// An operand to read, as as_array takes it. TypeError also for byte-swapped, object and other unknown
 /// dtypes, which says what is `expected`.
 ArrayView input_array(const char* op, const char* argument, py::handle object,
                       const char* expected = floating_dtypes);
+
+/// The same for an operand that may be bfloat16.
+ArrayView input_or_bfloat16_array(const char* op, const char* argument, py::handle object);
 
 /// The same for an operand whose kernels take channels_last too: a copy only where the array is not dense in
 /// the format that it has, or is to have.
@@ -114,6 +122,9 @@ MemoryFormat gradient_format(const char* op, const char* argument, py::handle ob
 
 /// input_array's, or an empty view for None.
 ArrayView optional_array(const char* op, const char* argument, py::handle object);
+
+/// input_or_bfloat16_array's, or an empty view for None.
+ArrayView optional_or_bfloat16_array(const char* op, const char* argument, py::handle object);
 
 /// An operand as input_array takes it, with its own strides. A copy only where it is misaligned.
 StridedView strided_array(const char* op, const char* argument, py::handle object);
@@ -179,6 +190,9 @@ void check_status(const Status& status, const Backend& backend, const char* op, 
 
 /// Throws ValueError where the backend has no such kernel.
 void check_kernel(bool present, const Backend& backend, const char* op);
+
+/// Throws TypeError for bfloat16 on a backend other than the CPU's.
+void check_kernel_dtype(DType dtype, const Backend& backend, const char* op);
 
 /// Releases the GIL, gives `run` a workspace of `workspace_bytes` (null for none), and answers what it
 /// answers.

@@ -11,6 +11,12 @@ void check_floating(const char* op, const char* argument, DType dtype) {
     throw TypeError(concat("[", op, "] ", argument, ": expected float32 or float64, got ", name(dtype)));
 }
 
+void check_floating_or_bfloat16(const char* op, const char* argument, DType dtype) {
+  if (!is_floating(dtype) && dtype != DType::bfloat16)
+    throw TypeError(
+        concat("[", op, "] ", argument, ": expected float32, float64 or bfloat16, got ", name(dtype)));
+}
+
 void check_same_dtype(const char* op, const char* argument, DType dtype, DType expected) {
   if (dtype != expected)
     throw TypeError(concat("[", op, "] ", argument, ": expected ", name(expected),

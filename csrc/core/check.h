@@ -12,6 +12,9 @@ namespace fastdl {
 /// TypeError unless float32 or float64.
 void check_floating(const char* op, const char* argument, DType dtype);
 
+/// TypeError unless float32, float64 or bfloat16.
+void check_floating_or_bfloat16(const char* op, const char* argument, DType dtype);
+
 /// TypeError unless the dtypes agree.
 void check_same_dtype(const char* op, const char* argument, DType dtype, DType expected);
 

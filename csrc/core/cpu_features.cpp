@@ -1,5 +1,6 @@
 #include "core/cpu_features.h"
 
+#include <atomic>
 #include <fstream>
 
 #if defined(__x86_64__)
@@ -111,6 +112,31 @@ bool supported(Isa isa) {
 #endif
   }
   return false;
+}
+
+namespace {
+
+bool has_bf16_dot() {
+#if defined(__x86_64__) && !FASTDL_LOWER_AVX512
+  return supported(Isa::avx512) && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+std::atomic<bool>& bf16_dot_flag() {
+  static std::atomic<bool> flag{has_bf16_dot()};
+  return flag;
+}
+
+}  // namespace
+
+bool bf16_dot() {
+  return bf16_dot_flag().load(std::memory_order_relaxed);
+}
+
+bool set_bf16_dot(bool wanted) {
+  return bf16_dot_flag().exchange(wanted && has_bf16_dot());
 }
 
 Isa best_supported() {

@@ -17,6 +17,12 @@ bool supported(Isa isa);
 /// The widest supported level.
 Isa best_supported();
 
+/// Whether the avx512 level multiplies pairs of bfloat16 with AVX512_BF16's instruction: where the processor
+/// has it, unless set_bf16_dot(false) said otherwise. Without it bfloat16 is computed as float32.
+bool bf16_dot();
+/// For the tests. Answers what bf16_dot() said before.
+bool set_bf16_dot(bool wanted);
+
 /// The processor's name as its maker writes it, or "unknown".
 std::string cpu_model();
 

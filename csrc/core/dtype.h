@@ -8,7 +8,20 @@
 namespace fastdl {
 
 /// Element types that kernels are told about. The values are part of the backend interface.
-enum class DType : std::int32_t { float32 = 0, float64 = 1, int64 = 2, boolean = 3, uint8 = 4, int32 = 5 };
+enum class DType : std::int32_t {
+  float32 = 0,
+  float64 = 1,
+  int64 = 2,
+  boolean = 3,
+  uint8 = 4,
+  int32 = 5,
+  bfloat16 = 6
+};
+
+/// The upper half of a float32.
+struct BFloat16 {
+  std::uint16_t bits;
+};
 
 constexpr std::size_t item_size(DType dtype) {
   switch (dtype) {
@@ -18,6 +31,8 @@ constexpr std::size_t item_size(DType dtype) {
     case DType::float32:
     case DType::int32:
       return 4;
+    case DType::bfloat16:
+      return 2;
     case DType::boolean:
     case DType::uint8:
       return 1;
@@ -27,6 +42,7 @@ constexpr std::size_t item_size(DType dtype) {
 
 const char* name(DType dtype);
 
+/// What every op on floating arrays takes. bfloat16, which few take, is none of them.
 constexpr bool is_floating(DType dtype) {
   return dtype == DType::float32 || dtype == DType::float64;
 }

@@ -81,6 +81,8 @@ const char* name(DType dtype) {
       return "uint8";
     case DType::int32:
       return "int32";
+    case DType::bfloat16:
+      return "bfloat16";
   }
   return "unknown";
 }

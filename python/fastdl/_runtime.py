@@ -47,6 +47,7 @@ def show_config() -> str:
     """The version, instruction sets, threads and devices of this installation, a line each."""
     from fastdl import __version__
 
+    pairs = _core.active_isa() == "avx512" and _core.bf16_dot()
     built, usable = _core.built_isas(), _core.supported_isas()
     return "\n".join(
         [
@@ -54,6 +55,7 @@ def show_config() -> str:
             f"CPU: {_core.cpu_model()}",
             f"instruction sets built: {', '.join(built)}; supported here: {', '.join(usable)}; "
             f"in use: {_core.active_isa()}",
+            f"bfloat16: {'products of pairs (AVX512_BF16)' if pairs else 'computed as float32'}",
             f"threads: {_core.get_num_threads()}",
             "CUDA: not in this build",
         ]
