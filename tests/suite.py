@@ -21,19 +21,31 @@ FLOATS = [np.float32, np.float64]
 EXACT = {np.float32: np.float64, np.float64: np.longdouble}
 
 
+def is_floating(array: Array) -> bool:
+    return array.dtype.kind in "fV"  # bfloat16 of ml_dtypes has kind V
+
+
+def exact_type(dtype: Any) -> Any:
+    """What a reference for `dtype` computes in; for bfloat16 float64."""
+    return EXACT.get(dtype, np.float64)
+
+
+def naive_type(dtype: Any) -> Any:
+    """What the plain formula sums in: `dtype`, or float32 for bfloat16."""
+    return dtype if dtype in EXACT else np.float32
+
+
 def as_tuple(outputs: Any) -> tuple[Any, ...]:
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def differentiable(arrays: dict[str, Array]) -> list[str]:
-    return [name for name, array in arrays.items() if array.dtype.kind == "f"]
+    return [name for name, array in arrays.items() if is_floating(array)]
 
 
 def record(op: Callable, arrays: dict[str, Array], options: Any) -> tuple[dict[str, Any], tuple]:
     """The operands as Tensors on those very arrays, the floating ones as leaves of the tape; and the outputs."""
-    tensors = {
-        name: fastdl.Tensor(array, requires_grad=array.dtype.kind == "f") for name, array in arrays.items()
-    }
+    tensors = {name: fastdl.Tensor(array, requires_grad=is_floating(array)) for name, array in arrays.items()}
     return tensors, as_tuple(op(**tensors, **options))
 
 
@@ -66,7 +78,7 @@ def one_or_all(values: tuple[Array, ...]) -> Any:
 
 
 def run_reference(reference: ModuleType, arrays: dict[str, Array], options: Any, grads: tuple, dtype: Any):
-    cast = {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in arrays.items()}
+    cast = {name: a.astype(dtype) if is_floating(a) else a for name, a in arrays.items()}
     outputs = as_tuple(reference.forward(**cast, **options))
     grads = tuple(g.astype(dtype) for g in grads)
     return outputs, reference.backward(one_or_all(grads), **cast, **options)
@@ -76,10 +88,10 @@ def check_reference(op: Callable, reference: ModuleType, case: Case, dtype: Any)
     """Values and gradients against the reference in a wider type: twice its own error in `dtype` at most."""
     arrays = case.arrays(dtype)
     with np.errstate(all="ignore"):
-        shapes = as_tuple(reference.forward(**arrays, **case.options))
+        shapes = as_tuple(reference.forward(**case.arrays(naive_type(dtype)), **case.options))
         grads = draw_gradients(shapes, case, dtype)
-        exact, exact_grads = run_reference(reference, arrays, case.options, grads, EXACT[dtype])
-        naive, naive_grads = run_reference(reference, arrays, case.options, grads, dtype)
+        exact, exact_grads = run_reference(reference, arrays, case.options, grads, exact_type(dtype))
+        naive, naive_grads = run_reference(reference, arrays, case.options, grads, naive_type(dtype))
     outputs, found = run_op(op, arrays, case.options, grads)
     assert len(outputs) == len(exact)
     for i, (out, want, plain) in enumerate(zip(outputs, exact, naive, strict=True)):
@@ -115,15 +127,17 @@ def check_finite_differences(reference: ModuleType, case: Case, samples: int = 1
 
 
 def check_integers_are_exact(op: Callable, reference: ModuleType, case: Case, dtype: Any) -> None:
-    """Sums of small integers have no rounding error: any difference is a wrong index."""
+    """Sums of small integers have no rounding error: any difference is a wrong index. In bfloat16 the result has one,
+    to nearest even."""
     arrays = case.arrays(dtype, integers=True)
-    grads = draw_gradients(as_tuple(reference.forward(**arrays, **case.options)), case, dtype, integers=True)
+    shapes = as_tuple(reference.forward(**case.arrays(naive_type(dtype)), **case.options))
+    grads = draw_gradients(shapes, case, dtype, integers=True)
     exact, exact_grads = run_reference(reference, arrays, case.options, grads, np.float64)
     outputs, found = run_op(op, arrays, case.options, grads)
     for out, want in zip(outputs, exact, strict=True):
-        np.testing.assert_array_equal(out, want)
+        np.testing.assert_array_equal(out, want.astype(dtype))
     for name, grad in found.items():
-        np.testing.assert_array_equal(grad, exact_grads[name], err_msg=name)
+        np.testing.assert_array_equal(grad, exact_grads[name].astype(dtype), err_msg=name)
 
 
 def _misaligned(array: Array) -> Array:
@@ -197,11 +211,11 @@ def check_threads(op: Callable, case: Case, dtype: Any) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-def check_empty(op: Callable, reference: ModuleType, case: Case) -> None:
+def check_empty(op: Callable, reference: ModuleType, case: Case, dtype: Any = np.float32) -> None:
     """Zero-size batches give the reference's shapes, and zero gradients for what the batch did not meet."""
-    arrays = case.arrays(np.float32)
-    shapes = as_tuple(reference.forward(**arrays, **case.options))
-    outputs, found = run_op(op, arrays, case.options, draw_gradients(shapes, case, np.float32))
+    arrays = case.arrays(dtype)
+    shapes = as_tuple(reference.forward(**case.arrays(np.float32), **case.options))
+    outputs, found = run_op(op, arrays, case.options, draw_gradients(shapes, case, dtype))
     assert [out.shape for out in outputs] == [np.shape(want) for want in shapes]
     for name, grad in found.items():
         assert grad.shape == arrays[name].shape

@@ -167,7 +167,9 @@ def test_more_threads_than_an_int_counts():
 @pytest.mark.parametrize("dtype", [np.float16, np.int8])
 def test_dtypes_that_only_some_ops_take(dtype):
     x = X.astype(dtype)
-    with pytest.raises(TypeError, match=rf"input: expected float32 or float64, got {np.dtype(dtype)}"):
+    with pytest.raises(
+        TypeError, match=rf"input: expected float32, float64 or bfloat16, got {np.dtype(dtype)}"
+    ):
         F.conv2d(x, x)
     with pytest.raises(TypeError, match="input: expected float32, float64, int64, int32, uint8 or bool"):
         F.pad(x, (1, 1))

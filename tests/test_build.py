@@ -81,7 +81,8 @@ def test_import_is_quick():
 
 def test_import_loads_no_framework():
     code = (
-        "import sys, fastdl; print([m for m in ('torch', 'cupy', 'scipy', 'matplotlib') if m in sys.modules])"
+        "import sys, fastdl\n"
+        "print([m for m in ('torch', 'cupy', 'scipy', 'matplotlib', 'ml_dtypes') if m in sys.modules])"
     )
     assert run_python(code).stdout.strip() == "[]"
 

@@ -86,7 +86,7 @@ X, W = np.zeros((2, 4, 8, 8), np.float32), np.zeros((6, 4, 3, 3), np.float32)
         (ValueError, "weight: expected values of at most", (X, np.zeros((0, 4, 1, 2**40), np.float32)), {}),
         (TypeError, "stride: expected an int or a pair", (X, W), {"stride": 1.5}),
         (TypeError, "weight: expected float32", (X, W.astype(np.float64)), {}),
-        (TypeError, "input: expected float32 or float64, got int64", (X.astype(np.int64), W), {}),
+        (TypeError, "input: expected float32, float64 or bfloat16, got int64", (X.astype(np.int64), W), {}),
         (TypeError, "byte-swapped", (X.astype(">f4"), W), {}),
         (TypeError, "input: expected", (X.astype(object), W), {}),
         (TypeError, "input: expected an array, got list", (X.tolist(), W), {}),

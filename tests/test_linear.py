@@ -81,7 +81,7 @@ X, W = np.zeros((2, 3, 4), np.float32), np.zeros((5, 4), np.float32)
         (ValueError, r"bias: expected \(\) for weight of shape \(4,\), got \(1,\)", (X, W[0], W[0, :1])),
         (TypeError, "weight: expected float32", (X, W.astype(np.float64))),
         (TypeError, "bias: expected float32", (X, W, np.zeros(5))),
-        (TypeError, "input: expected float32 or float64, got int64", (X.astype(np.int64), W)),
+        (TypeError, "input: expected float32, float64 or bfloat16, got int64", (X.astype(np.int64), W)),
     ],
 )
 def test_bad_input(error, message, arguments):

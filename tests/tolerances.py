@@ -55,6 +55,11 @@ SPARE_ULPS = 8
 DIFFERENCE_STEP = float(np.cbrt(EPS64))
 
 
+# bfloat16 results are sums in float32, which keep the promise for float32, rounded once: to nearest a number of 8
+# significant bits moves by at most 2⁻⁸ of itself.
+STORED_ROUNDING = {"bfloat16": 2.0**-8}
+
+
 def relative_error(out, exact):
     """max|out - exact| / max|exact|, NaNs counting as equal to NaNs; 0 for empty arrays."""
     out, exact = np.asarray(out, np.longdouble), np.asarray(exact, np.longdouble)
@@ -71,9 +76,18 @@ def relative_error(out, exact):
 
 def assert_accurate(out, exact, naive, dtype, what):
     """The promise above, for one output."""
-    bound = NAIVE_FACTOR * relative_error(naive, exact) + SPARE_ULPS * float(np.finfo(dtype).eps)
+    rounding = STORED_ROUNDING.get(np.dtype(dtype).name, 0.0)
+    eps = EPS32 if rounding else float(np.finfo(dtype).eps)
+    bound = NAIVE_FACTOR * relative_error(naive, exact) + SPARE_ULPS * eps + rounding
     error = relative_error(out, exact)
     assert error <= bound, f"{what}: relative error {error:.3g} is over {bound:.3g}"
+
+
+def assert_rounded_twice(out, exact):
+    """What went through two layers that store bfloat16: the first one's error meets sums of some hundred terms, of
+    which it changes the largest by no more than it had, and the second rounds once more."""
+    error, bound = relative_error(out, exact), 2 * STORED_ROUNDING["bfloat16"]
+    assert error <= bound, f"relative error {error:.3g} is over {bound:.3g}"
 
 
 def difference_bound(gradient):

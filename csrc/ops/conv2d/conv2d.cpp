@@ -9,7 +9,7 @@ ConvolutionGeometry conv2d_geometry(const Shape& x, DType x_dtype, const Shape& 
                                     const Shape* bias, DType bias_dtype, Pair stride, Padding padding,
                                     Pair dilation, std::int64_t groups) {
   constexpr const char* op = "conv2d";
-  check_floating(op, "input", x_dtype);
+  check_floating_or_bfloat16(op, "input", x_dtype);
   check_same_dtype(op, "weight", weight_dtype, x_dtype);
   if (x.size() != 4) throw ValueError(concat("[conv2d] input: expected (N, C, H, W) or (C, H, W), got ", x));
   check_window_parameters(op, stride, padding, dilation, groups);

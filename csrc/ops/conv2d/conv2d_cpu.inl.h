@@ -1,10 +1,16 @@
 #include "ops/conv2d/conv2d.h"
+#include "ops/conv2d/conv2d_bf16.inl.h"
 #include "primitives/convolution_gathers.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
 
+FASTDL_INLINE bool is_bf16(const ConvolutionGeometry& g) {
+  return g.dtype == DType::bfloat16;
+}
+
 std::size_t conv2d_forward_workspace_bytes(const ConvolutionGeometry& g) {
+  if (is_bf16(g)) return conv2d_bf16_forward_bytes(g);
   std::size_t bytes = 0;
   with_type(g.dtype, [&]<class T>(T) { bytes = gather_workspace_bytes<T>(forward_gather(g)); });
   return bytes;
@@ -12,6 +18,7 @@ std::size_t conv2d_forward_workspace_bytes(const ConvolutionGeometry& g) {
 
 Status conv2d_forward(const Launch& launch, const ConvolutionGeometry& g, const void* x, const void* weight,
                       const void* bias, void* y) {
+  if (is_bf16(g)) return conv2d_bf16_forward(launch, g, x, weight, bias, y), Status{};
   with_type(g.dtype, [&]<class T>(T) {
     run_gather(forward_gather(g), static_cast<const T*>(x), static_cast<const T*>(weight),
                static_cast<const T*>(bias), static_cast<T*>(y), launch.workspace);
@@ -20,6 +27,7 @@ Status conv2d_forward(const Launch& launch, const ConvolutionGeometry& g, const 
 }
 
 std::size_t conv2d_backward_input_workspace_bytes(const ConvolutionGeometry& g) {
+  if (is_bf16(g)) return conv2d_bf16_input_bytes(g);
   std::size_t bytes = 0;
   with_type(g.dtype, [&]<class T>(T) { bytes = backward_workspace_bytes<T>(g); });
   return bytes;
@@ -27,6 +35,7 @@ std::size_t conv2d_backward_input_workspace_bytes(const ConvolutionGeometry& g) 
 
 Status conv2d_backward_input(const Launch& launch, const ConvolutionGeometry& g, const void* grad_y,
                              const void* weight, void* grad_x) {
+  if (is_bf16(g)) return conv2d_bf16_input(launch, g, grad_y, weight, grad_x), Status{};
   with_type(g.dtype, [&]<class T>(T) {
     run_backward(g, static_cast<const T*>(grad_y), static_cast<const T*>(weight),
                  static_cast<const T*>(nullptr), static_cast<T*>(grad_x), launch.workspace);
@@ -35,6 +44,7 @@ Status conv2d_backward_input(const Launch& launch, const ConvolutionGeometry& g,
 }
 
 std::size_t conv2d_backward_weight_workspace_bytes(const ConvolutionGeometry& g) {
+  if (is_bf16(g)) return conv2d_bf16_weight_bytes(g);
   std::size_t bytes = 0;
   with_type(g.dtype, [&]<class T>(T) { bytes = gather_weight_workspace_bytes<T>(forward_gather(g)); });
   return bytes;
@@ -42,6 +52,7 @@ std::size_t conv2d_backward_weight_workspace_bytes(const ConvolutionGeometry& g)
 
 Status conv2d_backward_weight(const Launch& launch, const ConvolutionGeometry& g, const void* grad_y,
                               const void* x, void* grad_weight) {
+  if (is_bf16(g)) return conv2d_bf16_weight(launch, g, grad_y, x, grad_weight), Status{};
   with_type(g.dtype, [&]<class T>(T) {
     run_gather_weight(forward_gather(g), static_cast<const T*>(x), static_cast<const T*>(grad_y),
                       static_cast<T*>(grad_weight), launch.workspace);
@@ -51,6 +62,11 @@ Status conv2d_backward_weight(const Launch& launch, const ConvolutionGeometry& g
 
 Status conv2d_backward_bias(const Launch&, const ConvolutionGeometry& g, const void* grad_y,
                             void* grad_bias) {
+  if (is_bf16(g)) {
+    sum_bf16_planes(static_cast<const BFloat16*>(grad_y), g.N, g.K, g.P * g.Q,
+                    static_cast<BFloat16*>(grad_bias));
+    return {};
+  }
   with_type(g.dtype, [&]<class T>(T) {
     sum_planes(static_cast<const T*>(grad_y), g.N, g.K, g.P * g.Q, static_cast<T*>(grad_bias));
   });

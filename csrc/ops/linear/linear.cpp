@@ -8,7 +8,7 @@ namespace fastdl {
 LinearParams linear_params(const Shape& x, DType x_dtype, const Shape& weight, DType weight_dtype,
                            const Shape* bias, DType bias_dtype) {
   constexpr const char* op = "linear";
-  check_floating(op, "input", x_dtype);
+  check_floating_or_bfloat16(op, "input", x_dtype);
   check_same_dtype(op, "weight", weight_dtype, x_dtype);
   if (x.size() < 1) throw ValueError(concat("[linear] input: expected (*, in_features), got ", x));
   const std::int64_t in_features = x[x.size() - 1];

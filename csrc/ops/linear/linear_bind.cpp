@@ -9,13 +9,14 @@ namespace {
 constexpr const char* op = "linear";
 
 py::array forward(py::handle x_object, py::handle weight_object, py::handle bias_object) {
-  const ArrayView x = input_array(op, "input", x_object);
-  const ArrayView weight = input_array(op, "weight", weight_object);
-  const ArrayView bias = optional_array(op, "bias", bias_object);
+  const ArrayView x = input_or_bfloat16_array(op, "input", x_object);
+  const ArrayView weight = input_or_bfloat16_array(op, "weight", weight_object);
+  const ArrayView bias = optional_or_bfloat16_array(op, "bias", bias_object);
   const LinearParams params =
       linear_params(x.shape(), x.dtype(), weight.shape(), weight.dtype(), bias.shape_or_null(), bias.dtype());
   const BackendTable& backend = host_backend();
   check_kernel(backend.linear.forward != nullptr, backend, op);
+  check_kernel_dtype(params.dtype, backend, op);
   py::array y = new_array(linear_output_shape(x.shape(), weight.shape()), params.dtype);
   const Status status = run_kernel(backend.linear.forward_workspace_bytes(params), [&](const Launch& launch) {
     return backend.linear.forward(launch, params, x.data(), weight.data(), bias.data(), data(y));
@@ -26,8 +27,8 @@ py::array forward(py::handle x_object, py::handle weight_object, py::handle bias
 
 py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weight_object, bool needs_input,
                    bool needs_weight, bool needs_bias) {
-  const ArrayView x = input_array(op, "input", x_object);
-  const ArrayView weight = input_array(op, "weight", weight_object);
+  const ArrayView x = input_or_bfloat16_array(op, "input", x_object);
+  const ArrayView weight = input_or_bfloat16_array(op, "weight", weight_object);
   const LinearParams params =
       linear_params(x.shape(), x.dtype(), weight.shape(), weight.dtype(), nullptr, x.dtype());
   const ArrayView grad_y = gradient_array(op, "grad_output", grad_object,
@@ -35,6 +36,7 @@ py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weigh
   const BackendTable& backend = host_backend();
   const LinearKernels& kernels = backend.linear;
   check_kernel(kernels.backward_input != nullptr, backend, op);
+  check_kernel_dtype(params.dtype, backend, op);
   py::object grad_x = new_array_if(needs_input, x.shape(), params.dtype);
   py::object grad_weight = new_array_if(needs_weight, weight.shape(), params.dtype);
   py::object grad_bias = new_array_if(needs_bias, linear_bias_shape(weight.shape()), params.dtype);

@@ -61,7 +61,7 @@ def conv2d(
     """Cross-correlates `input` with `weight` and adds `bias`.
 
     Args:
-        input: (N, C, H, W) or (C, H, W), float32 or float64.
+        input: (N, C, H, W) or (C, H, W), float32, float64 or bfloat16.
         weight: (K, C / groups, R, S).
         bias: (K), or None.
         stride, dilation: an int, or one for the height and one for the width.
@@ -73,6 +73,9 @@ def conv2d(
 
     Where it costs less, a 3 x 3 kernel with stride 1 runs as Winograd's F(2 x 2, 3 x 3); an infinity or a NaN in the
     input then shows one pixel further than the windows that hold it.
+
+    bfloat16 is that of ml_dtypes: storage alone, for sums are float32 and rounded once, to nearest even. With
+    AVX512_BF16, subnormal numbers count as zero.
 
     Raises:
         ValueError: shapes that do not fit together, a kernel larger than the padded input, stride or dilation

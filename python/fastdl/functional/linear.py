@@ -26,12 +26,15 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """``input @ weight.T + bias``.
 
     Args:
-        input: (*, in_features), float32 or float64.
+        input: (*, in_features), float32, float64 or bfloat16.
         weight: (out_features, in_features), or (in_features) for one output without an axis.
         bias: (out_features), or () with a weight of one axis, or None.
 
     Returns:
         (*, out_features), or (*).
+
+    bfloat16 is that of ml_dtypes: storage alone, for sums are float32 and rounded once, to nearest even. With
+    AVX512_BF16, subnormal numbers count as zero.
 
     Raises:
         ValueError: shapes that do not fit together.

@@ -1,0 +1,229 @@
+"""bfloat16 in linear and conv2d: against their references, on every ISA level and with AVX512_BF16."""
+
+import fastdl
+import fastdl.functional as F
+import numpy as np
+import pytest
+from fastdl import _core, nn
+from fastdl.reference import conv2d as conv2d_reference
+from fastdl.reference import linear as linear_reference
+
+from tests import suite
+from tests.cases import conv2d as conv2d_cases
+from tests.cases import linear as linear_cases
+
+ml_dtypes = pytest.importorskip("ml_dtypes", reason="bfloat16 takes the extra [bf16], ml_dtypes")
+BF16 = ml_dtypes.bfloat16
+
+PAIRS = "avx512_bf16"
+WAYS = [*_core.supported_isas(), *([PAIRS] if _core.bf16_dot() else [])]
+OPS = {"linear": (F.linear, linear_reference), "conv2d": (F.conv2d, conv2d_reference)}
+
+# Layers as networks have them: more than one block of the depth, of panels and of rows, halves of pairs left over.
+LARGE = [
+    ("linear", linear_cases.case("large", (70, 901), (530, 901))),
+    ("linear", linear_cases.case("large_even", (560, 400), (66, 400))),
+    ("linear", linear_cases.case("large_row", (1, 1501), (333, 1501))),
+    ("conv2d", conv2d_cases.case("large", (2, 71, 15, 13), (45, 71, 3, 3), padding=(1, 1))),
+    (
+        "conv2d",
+        conv2d_cases.case("large_stride", (3, 34, 33, 31), (40, 34, 3, 3), stride=(2, 2), padding=(1, 1)),
+    ),
+    ("conv2d", conv2d_cases.case("large_stride_3", (2, 33, 40, 41), (35, 33, 4, 5), stride=(3, 3))),
+    ("conv2d", conv2d_cases.case("large_dilation", (2, 32, 40, 37), (33, 32, 3, 3), dilation=(2, 3))),
+    ("conv2d", conv2d_cases.case("large_pointwise", (5, 130, 9, 7), (64, 130, 1, 1))),
+    ("conv2d", conv2d_cases.case("large_pointwise_back", (3, 40, 28, 28), (200, 40, 1, 1))),
+    ("conv2d", conv2d_cases.case("large_groups", (2, 64, 12, 13), (66, 32, 3, 3), groups=2, padding=(1, 1))),
+    ("conv2d", conv2d_cases.case("large_image", (1, 33, 1, 1500), (34, 33, 1, 3), padding=(0, 1))),
+]
+
+
+def cases(group: str) -> list:
+    found = [
+        pytest.param(op, case, id=f"{op}-{case}")
+        for op, module in (("linear", linear_cases), ("conv2d", conv2d_cases))
+        for case in getattr(module, group, [])
+    ]
+    return found + (
+        [pytest.param(op, case, id=f"{op}-{case}") for op, case in LARGE] if group == "ALL" else []
+    )
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    """An ISA level without AVX512_BF16, or the one with it."""
+    level, before = request.param, _core.active_isa()
+    fastdl.force_isa("avx512" if level == PAIRS else level)
+    had_pairs = _core.set_bf16_dot(level == PAIRS)
+    yield level
+    _core.set_bf16_dot(had_pairs)
+    fastdl.force_isa(before)
+
+
+@pytest.mark.parametrize(("op", "case"), cases("ALL"))
+def test_reference(op, case, way):
+    suite.check_reference(*OPS[op], case, BF16)
+
+
+@pytest.mark.parametrize(("op", "case"), cases("ALL"))
+def test_integers_are_exact(op, case, way):
+    suite.check_integers_are_exact(*OPS[op], case, BF16)
+
+
+@pytest.mark.parametrize(
+    ("op", "case"), cases("SHAPES") + cases("PARAMETERS") + [pytest.param(*pair) for pair in LARGE[::3]]
+)
+def test_layouts(op, case, way):
+    suite.check_layouts(OPS[op][0], case, BF16)
+
+
+@pytest.mark.parametrize(("op", "case"), cases("THREADED"))
+def test_threads(op, case, way):
+    suite.check_threads(OPS[op][0], case, BF16)
+
+
+@pytest.mark.parametrize(("op", "case"), cases("EMPTY"))
+def test_empty(op, case, way):
+    suite.check_empty(*OPS[op], case, BF16)
+
+
+def test_no_input_features_leave_the_bias(way):
+    bias = np.arange(3.0).astype(BF16)
+    y = F.linear(np.ones((2, 0), BF16), np.ones((3, 0), BF16), bias)
+    np.testing.assert_array_equal(y, [bias, bias])
+
+
+def test_rounding_is_to_nearest_even(way):
+    """Products of two numbers of 8 bits are exact in float32, so that one rounding is all there is."""
+    x = np.random.default_rng(0).standard_normal((700, 1)).astype(BF16)
+    w = np.random.default_rng(1).standard_normal((70, 1)).astype(BF16)
+    exact = x.astype(np.float32) * w.astype(np.float32).T
+    np.testing.assert_array_equal(F.linear(x, w), exact.astype(BF16))
+    # A bias half way between two neighbours of 1, and of the next number.
+    ties = F.linear(np.array([[1.0, 1.0], [1.0078125, 1.0]], BF16), np.array([[1.0, 2.0**-8]], BF16))
+    np.testing.assert_array_equal(ties.astype(np.float64), [[1.0], [1.015625]])
+
+
+def test_not_finite(way):
+    """A NaN or an infinity stays in its row or column; what is too large becomes infinite."""
+    x, w = np.ones((37, 33), BF16), np.ones((41, 33), BF16)
+    x[2, 3], w[4, 1], x[7] = np.inf, np.nan, 3e38
+    want = np.full((37, 41), 33.0)
+    want[2], want[7], want[:, 4] = np.inf, np.inf, np.nan
+    np.testing.assert_array_equal(F.linear(x, w).astype(np.float64), want)
+
+
+def test_infinity_stays_in_its_windows(way):
+    """Winograd's tiles, of which the conv2d's docstring speaks, take 16 channels and more."""
+    x, w = np.ones((2, 9, 7, 7), BF16), np.ones((8, 9, 3, 3), BF16)
+    x[1, 4, 3, 6] = np.inf
+    y = F.conv2d(x, w, padding=1).astype(np.float64)
+    want = np.zeros((2, 7, 7), bool)
+    want[1, 2:5, 5:7] = True
+    np.testing.assert_array_equal(np.isinf(y), np.broadcast_to(want[:, None], y.shape))
+    assert not np.isnan(y).any()
+
+
+def test_forms_of_the_arguments(way):
+    arrays = conv2d_cases.PARAMETERS[0].arrays(BF16)
+    x, rest = arrays.pop("input"), arrays
+    np.testing.assert_array_equal(F.conv2d(x[0], **rest), F.conv2d(x, **rest)[0])
+    grad = np.ones((2, 5), BF16)
+    grads = F.linear_backward(grad, np.ones((2, 4), BF16), np.ones((5, 4), BF16), (False, False, True))
+    assert grads[0] is None and grads[1] is None and grads[2].dtype == BF16
+    np.testing.assert_array_equal(grads[2], np.full(5, 2))
+
+
+X, W, B = np.zeros((2, 8, 6, 6), BF16), np.zeros((3, 8, 3, 3), BF16), np.zeros(3, BF16)
+
+
+@pytest.mark.parametrize("wide", [np.float32, np.float64])
+def test_dtypes_do_not_mix(wide):
+    for op, x, w, y in (
+        ("conv2d", X, W, np.zeros((2, 3, 4, 4), BF16)),
+        ("linear", X[0, 0], W[0, 0, :, :1].repeat(6, 1), np.zeros((6, 3), BF16)),
+    ):
+        call, back = getattr(F, op), getattr(F, f"{op}_backward")
+        name = np.dtype(wide).name
+        with pytest.raises(TypeError, match=rf"\[{op}\] weight: expected bfloat16 as .*, got {name}"):
+            call(x, w.astype(wide))
+        with pytest.raises(TypeError, match=rf"\[{op}\] weight: expected {name} as .*, got bfloat16"):
+            call(x.astype(wide), w)
+        with pytest.raises(TypeError, match=rf"\[{op}\] bias: expected bfloat16 as .*, got {name}"):
+            call(x, w, B.astype(wide))
+        with pytest.raises(TypeError, match=rf"\[{op}\] grad_output: expected bfloat16 as .*, got {name}"):
+            back(y.astype(wide), x, w)
+        with pytest.raises(TypeError, match=rf"\[{op}\] grad_output: expected .*, got bfloat16"):
+            back(y, x.astype(wide), w.astype(wide))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64, ml_dtypes.float8_e4m3fn, ml_dtypes.int4])
+def test_other_dtypes_are_refused(dtype):
+    for call in (lambda: F.conv2d(X.astype(dtype), W), lambda: F.linear(X.astype(dtype), W[0, 0])):
+        with pytest.raises(TypeError, match="input: expected float32, float64 or bfloat16, got"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: F.conv_transpose2d(X, W.transpose(1, 0, 2, 3)),
+        lambda: F.max_pool2d(X, 2),
+        lambda: F.relu(X),
+        lambda: F.softmax(X, 1),
+        lambda: F.pad(X, (1, 1)),
+        lambda: F.embedding(np.array([0, 1]), X[0, 0]),
+        lambda: F.mse_loss(X, X),
+        lambda: F.sgd_step([X], [X], [], lr=0.1),
+    ],
+)
+def test_other_ops_refuse_it(call):
+    with pytest.raises(TypeError, match=r"expected .*, got bfloat16"):
+        call()
+
+
+def test_cuda_kernels_refuse_it(simt_backend):
+    _core.use_host_backend(simt_backend)
+    try:
+        for call in (lambda: F.conv2d(X, W), lambda: F.conv2d_backward(np.zeros((2, 3, 4, 4), BF16), X, W)):
+            with pytest.raises(TypeError, match="the simt backend has no kernel for bfloat16"):
+                call()
+    finally:
+        _core.use_host_backend("")
+
+
+def test_layers(way):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Conv2d(16, 24, 3, padding=1), nn.Flatten(), nn.Linear(24 * 36, 5))
+    same = nn.Sequential(nn.Conv2d(16, 24, 3, padding=1), nn.Flatten(), nn.Linear(24 * 36, 5)).double()
+    model.to(dtype=BF16)
+    for mine, other in zip(model.parameters(), same.parameters(), strict=True):
+        other.data[...] = mine.data.astype(np.float64)
+    x = rng.standard_normal((4, 16, 6, 6)).astype(BF16)
+    ours, theirs = (
+        fastdl.tensor(x, requires_grad=True),
+        fastdl.tensor(x.astype(np.float64), requires_grad=True),
+    )
+    assert ours.dtype == BF16
+    y, want = model(ours), same(theirs)
+    grad = rng.standard_normal(want.shape).astype(BF16)
+    y.backward(fastdl.tensor(grad))
+    want.backward(fastdl.tensor(grad.astype(np.float64)))
+    pairs = zip([ours, *model.parameters()], [theirs, *same.parameters()], strict=True)
+    for found, exact in [(y.detach(), want.detach()), *((mine.grad, other.grad) for mine, other in pairs)]:
+        assert found.dtype == BF16
+        suite.tolerances.assert_rounded_twice(found.numpy(), exact.numpy())
+    with pytest.raises(TypeError, match="weight: expected float32 as the other arguments, got bfloat16"):
+        model(fastdl.tensor(x.astype(np.float32)))
+
+
+def test_layer_made_in_bfloat16(way):
+    layer = nn.Linear(40, 30, dtype=BF16)
+    assert layer.weight.dtype == layer.bias.dtype == BF16
+    assert layer(fastdl.tensor(np.ones((3, 40), BF16))).dtype == BF16
+
+
+def test_memory_of_the_pool():
+    """Large results of NumPy glue live in the pool whatever their dtype."""
+    assert _core.empty((300, 70), np.dtype(BF16)).dtype == BF16
+    assert fastdl.tensor(np.ones((300, 70), np.float32)).to(BF16).dtype == BF16
