@@ -336,6 +336,12 @@ MemoryFormat image_format(const char* op, const char* argument, py::handle objec
   return format_of(as_array(op, argument, object));
 }
 
+MemoryFormat joint_format(const char* op, const char* argument, py::handle object, const char* other_argument,
+                          py::handle other) {
+  const MemoryFormat format = image_format(op, argument, object);
+  return format == MemoryFormat::channels_last ? format : image_format(op, other_argument, other);
+}
+
 MemoryFormat gradient_format(const char* op, const char* argument, py::handle object,
                              const std::vector<std::int64_t>& extents, const InputStrides& strides) {
   if (!strides) return image_format(op, argument, object);
@@ -354,6 +360,14 @@ ImageView image_array(const char* op, const char* argument, py::handle object, M
   const DType dtype = dtype_of(op, argument, array);
   if (array.ndim() != 4) format = MemoryFormat::contiguous;
   return ImageView(view_of(std::move(array), dtype, format), format);
+}
+
+ImageView image_or_bfloat16_array(const char* op, const char* argument, py::handle object,
+                                  MemoryFormat format) {
+  const py::array array = as_array(op, argument, object);
+  if (format == MemoryFormat::contiguous || is_bfloat16(array.dtype()))
+    return ImageView(input_or_bfloat16_array(op, argument, array), MemoryFormat::contiguous);
+  return image_array(op, argument, array, format);
 }
 
 ArrayView optional_array(const char* op, const char* argument, py::handle object) {

@@ -110,8 +110,16 @@ ArrayView input_or_bfloat16_array(const char* op, const char* argument, py::hand
 ImageView image_array(const char* op, const char* argument, py::handle object);
 ImageView image_array(const char* op, const char* argument, py::handle object, MemoryFormat format);
 
+/// The same for an operand that may be bfloat16, which comes contiguous: its kernels take no other format.
+ImageView image_or_bfloat16_array(const char* op, const char* argument, py::handle object,
+                                  MemoryFormat format);
+
 /// The format that image_array would tell.
 MemoryFormat image_format(const char* op, const char* argument, py::handle object);
+
+/// As PyTorch's convolutions: channels_last where one of two operands is.
+MemoryFormat joint_format(const char* op, const char* argument, py::handle object, const char* other_argument,
+                          py::handle other);
 
 /// The strides of a forward's input, in any unit, where they are known.
 using InputStrides = std::optional<std::vector<std::int64_t>>;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "core/memory_format.h"
 #include "core/shape.h"
 
 namespace fastdl {
@@ -23,12 +24,23 @@ struct ConvolutionGeometry {
   std::int64_t N, C, H, W, K, R, S, P, Q;
   std::int64_t stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w;
   std::int64_t groups;
+  MemoryFormat format = MemoryFormat::contiguous;  ///< of x and y
 
   FASTDL_HOST_DEVICE std::int64_t input_channels() const { return C / groups; }   ///< of one group
   FASTDL_HOST_DEVICE std::int64_t output_channels() const { return K / groups; }  ///< of one group
   Shape x_shape() const { return {N, C, H, W}; }
   Shape weight_shape() const { return {K, C / groups, R, S}; }
   Shape y_shape() const { return {N, K, P, Q}; }
+
+  /// Where an element lies.
+  FASTDL_HOST_DEVICE std::int64_t x_index(std::int64_t n, std::int64_t c, std::int64_t h,
+                                          std::int64_t w) const {
+    return format == MemoryFormat::contiguous ? ((n * C + c) * H + h) * W + w : ((n * H + h) * W + w) * C + c;
+  }
+  FASTDL_HOST_DEVICE std::int64_t y_index(std::int64_t n, std::int64_t k, std::int64_t p,
+                                          std::int64_t q) const {
+    return format == MemoryFormat::contiguous ? ((n * K + k) * P + p) * Q + q : ((n * P + p) * Q + q) * K + k;
+  }
 };
 
 /// Output extent of a window sliding over one dimension; at most 0 where the window does not fit.

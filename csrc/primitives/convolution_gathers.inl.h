@@ -1,6 +1,7 @@
 // The directions of a convolution as gathers, for conv2d and for its transpose.
 #pragma once
 
+#include "primitives/channel_sums.inl.h"
 #include "primitives/gather_convolution.inl.h"
 #include "primitives/gather_weight.inl.h"
 
@@ -16,8 +17,8 @@ inline Gather forward_gather(const ConvolutionGeometry& g) {
           .h = forward_axis(g.H, g.P, g.R, g.stride_h, g.padding_h, g.dilation_h),
           .w = {forward_axis(g.W, g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w)},
           .phases = 1,
-          .source = planar(g.C, g.H, g.W),
-          .target = planar(g.K, g.P, g.Q),
+          .source = image_layout(g.format, g.C, g.H, g.W),
+          .target = image_layout(g.format, g.K, g.P, g.Q),
           .group_stride = g.output_channels() * g.input_channels() * kernel,
           .row_stride = g.input_channels() * kernel,
           .channel_stride = kernel,
@@ -45,8 +46,8 @@ inline Gather backward_gather(const ConvolutionGeometry& g, std::int64_t phase_h
                 .h = backward_axis(g.H, g.P, g.R, g.stride_h, g.padding_h, g.dilation_h, phase_h),
                 .w = {},
                 .phases = static_cast<int>(phases_together(g)),
-                .source = planar(g.K, g.P, g.Q),
-                .target = planar(g.C, g.H, g.W),
+                .source = image_layout(g.format, g.K, g.P, g.Q),
+                .target = image_layout(g.format, g.C, g.H, g.W),
                 .group_stride = g.output_channels() * g.input_channels() * kernel,
                 .row_stride = kernel,
                 .channel_stride = g.input_channels() * kernel,

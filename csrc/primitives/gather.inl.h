@@ -50,12 +50,11 @@ struct ImageLayout {
   std::int64_t image, channel, row, pixel;
 };
 
-FASTDL_INLINE ImageLayout planar(std::int64_t channels, std::int64_t height, std::int64_t width) {
-  return {channels * height * width, height * width, width, 1};
-}
-
-FASTDL_INLINE ImageLayout channels_last(std::int64_t channels, std::int64_t height, std::int64_t width) {
-  return {channels * height * width, 1, width * channels, channels};
+FASTDL_INLINE ImageLayout image_layout(MemoryFormat format, std::int64_t channels, std::int64_t height,
+                                       std::int64_t width) {
+  const std::int64_t image = channels * height * width;
+  if (format == MemoryFormat::channels_last) return {image, 1, width * channels, channels};
+  return {image, height * width, width, 1};
 }
 
 /// A gather over (images, groups * channels, h, w) that gives (images, groups * rows, h', w'). The kernel's

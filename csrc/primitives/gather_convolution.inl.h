@@ -29,7 +29,9 @@ double pixel_lanes_cost(const Gather& gather) {
   const int rows = static_cast<int>(ceil_div(gather.rows, ceil_div(gather.rows, tile_rows)));
   const int vectors = position_vectors(rows);
   const double rate = std::min(1.0, rows * vectors / static_cast<double>(rows + 2 * vectors));
-  return filled * (1 + 4 / depth) / rate;
+  // Where the results of neighbours do not lie side by side, each is a store of its own.
+  const double stores = gather.target.pixel == 1 ? 4 : 4 + 2 * lanes<T>;
+  return filled * (1 + stores / depth) / rate;
 }
 
 enum class GatherVariant { channel_lanes, pixel_lanes, winograd };

@@ -26,6 +26,7 @@ template <class T>
 bool weight_rows_as_lanes(const Gather& gather) {
   const double rows = static_cast<double>(gather.rows), columns = static_cast<double>(gather.columns());
   const double products = static_cast<double>(gather.channels * gather.taps(0));
+  if (gather.target.pixel != 1) return true;  // the other way reads runs of positions
   const double filled = static_cast<double>(ceil_div(gather.rows, lanes<T>) * lanes<T>) / rows;
   const double tile = std::min(products, 8.0) * (gather.rows > lanes<T> ? 2 : 1);
   const double positions_filled =
@@ -337,23 +338,6 @@ void run_gather_weight(const Gather& given, const T* source, const T* grad_targe
     turn_partial_sums(gather, plan, partial, grad_kernel);
   else
     add_partial_sums(plan, size, partial, grad_kernel);
-}
-
-/// sums[channel] of an (images, channels, plane) array.
-template <class T>
-void sum_planes(const T* values, std::int64_t images, std::int64_t channels, std::int64_t plane, T* sums) {
-  parallel_for(channels, [&](std::int64_t channel) {
-    double sum = 0;
-    for (std::int64_t image = 0; image < images; ++image) {
-      const T* row = values + (image * channels + channel) * plane;
-      Vec<T> partial{};
-      std::int64_t i = 0;
-      for (; i + lanes<T> <= plane; i += lanes<T>) partial += load(row + i);
-      if (i < plane) partial += load_partial(row + i, static_cast<int>(plane - i));
-      sum += reduce_add(partial);
-    }
-    sums[channel] = static_cast<T>(sum);
-  });
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace fastdl {
 ///   s e]
 ///
 /// with stride (u, v), padding (a, b), dilation (d, e), g the group of k, and x zero outside its bounds.
-/// x (N, C, H, W), weight (K, C / groups, R, S), bias (K) or null, y (N, K, P, Q); all C-contiguous; no
-/// aliasing.
+/// x (N, C, H, W) and y (N, K, P, Q) in the geometry's memory format; weight (K, C / groups, R, S) and bias
+/// (K) or null, C-contiguous; no aliasing.
 struct Conv2dKernels {
   std::size_t (*forward_workspace_bytes)(const ConvolutionGeometry&);
   Status (*forward)(const Launch&, const ConvolutionGeometry&, const void* x, const void* weight,

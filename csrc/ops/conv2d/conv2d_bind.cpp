@@ -19,16 +19,18 @@ Shape batched_shape(const ArrayView& x) {
 
 py::array forward(py::handle x_object, py::handle weight_object, py::handle bias_object, Pair stride,
                   Pair padding_before, Pair padding_after, Pair dilation, std::int64_t groups) {
-  const ArrayView x = input_or_bfloat16_array(op, "input", x_object);
+  const ImageView x = image_or_bfloat16_array(op, "input", x_object,
+                                              joint_format(op, "input", x_object, "weight", weight_object));
   const ArrayView weight = input_or_bfloat16_array(op, "weight", weight_object);
   const ArrayView bias = optional_or_bfloat16_array(op, "bias", bias_object);
-  const ConvolutionGeometry g =
+  ConvolutionGeometry g =
       conv2d_geometry(batched_shape(x), x.dtype(), weight.shape(), weight.dtype(), bias.shape_or_null(),
                       bias.dtype(), stride, {padding_before, padding_after}, dilation, groups);
+  g.format = x.format();
   const BackendTable& backend = host_backend();
   check_kernel(backend.conv2d.forward != nullptr, backend, op);
   check_kernel_dtype(g.dtype, backend, op);
-  py::array y = new_array(unbatched(x) ? without_batch(g.y_shape()) : g.y_shape(), g.dtype);
+  py::array y = new_array(unbatched(x) ? without_batch(g.y_shape()) : g.y_shape(), g.dtype, g.format);
   const Status status = run_kernel(backend.conv2d.forward_workspace_bytes(g), [&](const Launch& launch) {
     return backend.conv2d.forward(launch, g, x.data(), weight.data(), bias.data(), data(y));
   });
@@ -39,17 +41,20 @@ py::array forward(py::handle x_object, py::handle weight_object, py::handle bias
 py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weight_object, Pair stride,
                    Pair padding_before, Pair padding_after, Pair dilation, std::int64_t groups,
                    bool needs_input, bool needs_weight, bool needs_bias) {
-  const ArrayView x = input_or_bfloat16_array(op, "input", x_object);
+  const ImageView x = image_or_bfloat16_array(op, "input", x_object,
+                                              joint_format(op, "input", x_object, "weight", weight_object));
   const ArrayView weight = input_or_bfloat16_array(op, "weight", weight_object);
-  const ConvolutionGeometry g =
+  ConvolutionGeometry g =
       conv2d_geometry(batched_shape(x), x.dtype(), weight.shape(), weight.dtype(), nullptr, x.dtype(), stride,
                       {padding_before, padding_after}, dilation, groups);
-  const ArrayView grad_y = gradient_array(op, "grad_output", grad_object,
-                                          unbatched(x) ? without_batch(g.y_shape()) : g.y_shape(), g.dtype);
+  g.format = x.format();
+  const ArrayView grad_y =
+      gradient_array(op, "grad_output", grad_object, unbatched(x) ? without_batch(g.y_shape()) : g.y_shape(),
+                     g.dtype, g.format);
   const BackendTable& backend = host_backend();
   check_kernel(backend.conv2d.backward_input != nullptr, backend, op);
   check_kernel_dtype(g.dtype, backend, op);
-  py::object grad_x = new_array_if(needs_input, x.shape(), g.dtype);
+  py::object grad_x = new_array_if(needs_input, x.shape(), g.dtype, g.format);
   py::object grad_weight = new_array_if(needs_weight, g.weight_shape(), g.dtype);
   py::object grad_bias = new_array_if(needs_bias, Shape{g.K}, g.dtype);
   const auto run = [&](const py::object& output, std::size_t (*workspace_bytes)(const ConvolutionGeometry&),

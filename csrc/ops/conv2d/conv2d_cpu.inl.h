@@ -68,7 +68,7 @@ Status conv2d_backward_bias(const Launch&, const ConvolutionGeometry& g, const v
     return {};
   }
   with_type(g.dtype, [&]<class T>(T) {
-    sum_planes(static_cast<const T*>(grad_y), g.N, g.K, g.P * g.Q, static_cast<T*>(grad_bias));
+    sum_channels(g.format, static_cast<const T*>(grad_y), g.N, g.K, g.P * g.Q, static_cast<T*>(grad_bias));
   });
   return {};
 }

@@ -16,7 +16,7 @@ FASTDL_KERNEL void forward_elements(Geometry g, const T* __restrict__ x, const T
   const std::int64_t channels = g.input_channels(), size = g.N * g.K * g.P * g.Q;
   for (std::int64_t i = global_index(); i < size; i += global_size()) {
     const std::int64_t q = i % g.Q, p = i / g.Q % g.P, k = i / (g.Q * g.P) % g.K, n = i / (g.Q * g.P * g.K);
-    const T* image = x + (n * g.C + k / g.output_channels() * channels) * g.H * g.W;
+    const std::int64_t first_c = k / g.output_channels() * channels;
     const T* kernel = weight + k * channels * g.R * g.S;
     T sum = 0;
     for (std::int64_t c = 0; c < channels; ++c)
@@ -26,10 +26,10 @@ FASTDL_KERNEL void forward_elements(Geometry g, const T* __restrict__ x, const T
         for (std::int64_t s = 0; s < g.S; ++s) {
           const std::int64_t w = q * g.stride_w - g.padding_w + s * g.dilation_w;
           if (w < 0 || w >= g.W) continue;
-          sum += kernel[(c * g.R + r) * g.S + s] * image[(c * g.H + h) * g.W + w];
+          sum += kernel[(c * g.R + r) * g.S + s] * x[g.x_index(n, first_c + c, h, w)];
         }
       }
-    y[i] = bias ? sum + bias[k] : sum;
+    y[g.y_index(n, k, p, q)] = bias ? sum + bias[k] : sum;
   }
 }
 
@@ -59,11 +59,10 @@ FASTDL_KERNEL void backward_input_elements(Geometry g, const T* __restrict__ gra
         for (std::int64_t s = 0; s < g.S; ++s) {
           const std::int64_t q = output_position(w, s, g.stride_w, g.padding_w, g.dilation_w, g.Q);
           if (q < 0) continue;
-          sum += weight[((k * channels + c % channels) * g.R + r) * g.S + s] *
-                 grad_y[((n * g.K + k) * g.P + p) * g.Q + q];
+          sum += weight[((k * channels + c % channels) * g.R + r) * g.S + s] * grad_y[g.y_index(n, k, p, q)];
         }
       }
-    grad_x[i] = sum;
+    grad_x[g.x_index(n, c, h, w)] = sum;
   }
 }
 
@@ -83,7 +82,7 @@ FASTDL_KERNEL void backward_weight_elements(Geometry g, const T* __restrict__ gr
       const std::int64_t h = p * g.stride_h - g.padding_h + r * g.dilation_h;
       const std::int64_t w = q * g.stride_w - g.padding_w + s * g.dilation_w;
       if (h < 0 || h >= g.H || w < 0 || w >= g.W) continue;
-      sum += grad_y[((n * g.K + k) * g.P + p) * g.Q + q] * x[((n * g.C + channel) * g.H + h) * g.W + w];
+      sum += grad_y[g.y_index(n, k, p, q)] * x[g.x_index(n, channel, h, w)];
     }
     sum = block_reduce(sum, Sum{}, scratch);
     if (threadIdx.x == 0) grad_weight[i] = sum;
@@ -95,11 +94,10 @@ template <class T>
 FASTDL_KERNEL void backward_bias_channels(Geometry g, const T* __restrict__ grad_y,
                                           T* __restrict__ grad_bias) {
   FASTDL_SHARED(T, scratch, [32]);
-  const std::int64_t plane = g.P * g.Q;
   for (std::int64_t k = blockIdx.x; k < g.K; k += gridDim.x) {
     T sum = 0;
-    for (std::int64_t j = threadIdx.x; j < g.N * plane; j += blockDim.x)
-      sum += grad_y[(j / plane * g.K + k) * plane + j % plane];
+    for (std::int64_t j = threadIdx.x; j < g.N * g.P * g.Q; j += blockDim.x)
+      sum += grad_y[g.y_index(j / (g.P * g.Q), k, j / g.Q % g.P, j % g.Q)];
     sum = block_reduce(sum, Sum{}, scratch);
     if (threadIdx.x == 0) grad_bias[k] = sum;
   }

@@ -19,15 +19,17 @@ Shape batched_shape(const ArrayView& x) {
 
 py::array forward(py::handle x_object, py::handle weight_object, py::handle bias_object, Pair stride,
                   Pair padding, Pair output_padding, std::int64_t groups, Pair dilation) {
-  const ArrayView x = input_array(op, "input", x_object);
+  const ImageView x =
+      image_array(op, "input", x_object, joint_format(op, "input", x_object, "weight", weight_object));
   const ArrayView weight = input_array(op, "weight", weight_object);
   const ArrayView bias = optional_array(op, "bias", bias_object);
-  const ConvolutionGeometry g = conv_transpose2d_geometry(batched_shape(x), x.dtype(), weight.shape(),
-                                                          weight.dtype(), bias.shape_or_null(), bias.dtype(),
-                                                          stride, padding, output_padding, groups, dilation);
+  ConvolutionGeometry g = conv_transpose2d_geometry(batched_shape(x), x.dtype(), weight.shape(),
+                                                    weight.dtype(), bias.shape_or_null(), bias.dtype(),
+                                                    stride, padding, output_padding, groups, dilation);
+  g.format = x.format();
   const BackendTable& backend = host_backend();
   check_kernel(backend.conv_transpose2d.forward != nullptr, backend, op);
-  py::array y = new_array(unbatched(x) ? without_batch(g.x_shape()) : g.x_shape(), g.dtype);
+  py::array y = new_array(unbatched(x) ? without_batch(g.x_shape()) : g.x_shape(), g.dtype, g.format);
   const Status status =
       run_kernel(backend.conv_transpose2d.forward_workspace_bytes(g), [&](const Launch& launch) {
         return backend.conv_transpose2d.forward(launch, g, x.data(), weight.data(), bias.data(), data(y));
@@ -39,16 +41,19 @@ py::array forward(py::handle x_object, py::handle weight_object, py::handle bias
 py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weight_object, Pair stride,
                    Pair padding, Pair output_padding, std::int64_t groups, Pair dilation, bool needs_input,
                    bool needs_weight, bool needs_bias) {
-  const ArrayView x = input_array(op, "input", x_object);
+  const ImageView x =
+      image_array(op, "input", x_object, joint_format(op, "input", x_object, "weight", weight_object));
   const ArrayView weight = input_array(op, "weight", weight_object);
-  const ConvolutionGeometry g =
+  ConvolutionGeometry g =
       conv_transpose2d_geometry(batched_shape(x), x.dtype(), weight.shape(), weight.dtype(), nullptr,
                                 x.dtype(), stride, padding, output_padding, groups, dilation);
-  const ArrayView grad_y = gradient_array(op, "grad_output", grad_object,
-                                          unbatched(x) ? without_batch(g.x_shape()) : g.x_shape(), g.dtype);
+  g.format = x.format();
+  const ArrayView grad_y =
+      gradient_array(op, "grad_output", grad_object, unbatched(x) ? without_batch(g.x_shape()) : g.x_shape(),
+                     g.dtype, g.format);
   const BackendTable& backend = host_backend();
   check_kernel(backend.conv_transpose2d.backward_input != nullptr, backend, op);
-  py::object grad_x = new_array_if(needs_input, x.shape(), g.dtype);
+  py::object grad_x = new_array_if(needs_input, x.shape(), g.dtype, g.format);
   py::object grad_weight = new_array_if(needs_weight, g.weight_shape(), g.dtype);
   py::object grad_bias = new_array_if(needs_bias, Shape{g.C}, g.dtype);
   const auto run = [&](const py::object& output, std::size_t (*workspace_bytes)(const ConvolutionGeometry&),

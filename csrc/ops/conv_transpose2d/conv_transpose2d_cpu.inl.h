@@ -52,7 +52,7 @@ Status conv_transpose2d_backward_weight(const Launch& launch, const ConvolutionG
 Status conv_transpose2d_backward_bias(const Launch&, const ConvolutionGeometry& g, const void* grad_y,
                                       void* grad_bias) {
   with_type(g.dtype, [&]<class T>(T) {
-    sum_planes(static_cast<const T*>(grad_y), g.N, g.C, g.H * g.W, static_cast<T*>(grad_bias));
+    sum_channels(g.format, static_cast<const T*>(grad_y), g.N, g.C, g.H * g.W, static_cast<T*>(grad_bias));
   });
   return {};
 }
