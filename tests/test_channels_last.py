@@ -22,6 +22,13 @@ POOLING = [
     ("adaptive_max_pool2d", {"output_size": 1}),
     ("adaptive_max_pool2d", {"output_size": (3, 4)}),
 ]
+CONVOLUTIONS = [
+    ("conv2d", (17, 0, 3, 3), {"padding": 1}),  # 0: as many channels as the image has
+    ("conv2d", (40, 0, 1, 1), {}),
+    ("conv2d", (6, 0, 3, 2), {"stride": (2, 1), "padding": 2, "dilation": (1, 2)}),
+    ("conv_transpose2d", (0, 18, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+    ("conv_transpose2d", (0, 5, 2, 4), {"padding": 1}),
+]
 # Channels round the vector widths and over a chunk's; formats that the extents leave open; more chunks than threads.
 SHAPES = [
     (2, 3, 7, 9),
@@ -80,6 +87,36 @@ def test_pooling(name, options, shape, dtype, device):
         assert tolerances.relative_error(grad, want_grad) <= bound
         assert fastdl.from_numpy(y).is_contiguous(memory_format=fastdl.channels_last)
         assert fastdl.from_numpy(grad).is_contiguous(memory_format=fastdl.channels_last)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("name", "kernel", "options"), CONVOLUTIONS, ids=str)
+def test_convolution(name, kernel, options, shape, dtype, isa):
+    """Sums of small integers are exact in either format."""
+    kernel = tuple(extent or shape[1] for extent in kernel)
+    results = []
+    for layout in (np.ascontiguousarray, channels_last):
+        weight = fastdl.from_numpy(image(kernel, dtype, seed=2)).requires_grad_()
+        bias = fastdl.from_numpy(
+            image((kernel[0 if name == "conv2d" else 1],), dtype, seed=3)
+        ).requires_grad_()
+        x = fastdl.from_numpy(layout(image(shape, dtype))).requires_grad_()
+        y = getattr(F, name)(x, weight, bias, **options)
+        y.backward(fastdl.from_numpy(layout(image(y.shape, dtype, seed=1))))
+        results.append([y.detach().numpy(), x.grad.numpy(), weight.grad.numpy(), bias.grad.numpy()])
+        if layout is channels_last and shape[1] > 1:
+            assert y.is_contiguous(memory_format=fastdl.channels_last)
+            assert x.grad.is_contiguous(memory_format=fastdl.channels_last)
+    for found, want in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, want)
+
+
+def test_convolution_with_a_channels_last_weight():
+    x, weight = image((2, 3, 7, 9)), channels_last(image((8, 3, 3, 3), seed=1))
+    y = F.conv2d(x, weight)
+    assert fastdl.from_numpy(y).is_contiguous(memory_format=fastdl.channels_last)
+    np.testing.assert_array_equal(y, F.conv2d(x, np.ascontiguousarray(weight)))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -69,7 +69,8 @@ def conv2d(
         groups: divides C and K; each group of input channels meets its own kernels.
 
     Returns:
-        (N, K, P, Q) or (K, P, Q) with P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1, Q likewise.
+        (N, K, P, Q) or (K, P, Q) with P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1, Q likewise;
+        channels_last where the strides of `input` or `weight` are (bfloat16: contiguous always).
 
     Where it costs less, a 3 x 3 kernel with stride 1 runs as Winograd's F(2 x 2, 3 x 3); an infinity or a NaN in the
     input then shows one pixel further than the windows that hold it.
