@@ -90,6 +90,14 @@ def test_parts_with_their_own_variants():
     assert variants.describe({}, flops) == ""
 
 
+@pytest.mark.parametrize("op", ["conv2d", "conv_transpose2d"])
+def test_convolutions_name_what_runs(op):
+    bench = registry.bench(op)
+    for name in bench.quick:
+        case = bench.case(name)
+        assert bench.variant(case).keys() == bench.work(case, bench.modes[-1]).flops.keys()
+
+
 def test_summary():
     records = [record([1.0] * 3, [best] * 3, {"forward": 1e9}) for best in (1.0, 4.0)]
     for each in records:

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/gil.h"
+#include "core/precision.h"
 #include "core/thread_pool.h"
 
 namespace fastdl {
@@ -30,6 +31,13 @@ void checked_set_num_threads(std::int64_t threads) {
   if (threads > most)
     throw ValueError(concat("[set_num_threads] threads: expected at most ", most, ", got ", threads));
   set_num_threads(static_cast<int>(threads));
+}
+
+void checked_set_float32_precision(const std::string& word) {
+  for (const Float32Precision precision : {Float32Precision::highest, Float32Precision::high})
+    if (word == name(precision)) return set_float32_precision(precision);
+  throw ValueError(
+      concat("[set_float32_precision] precision: expected 'highest' or 'high', got '", word, "'"));
 }
 
 py::dict memory_statistics() {
@@ -72,6 +80,8 @@ void bind_runtime(py::module_& module) {
   module.def("empty_cache", &empty_cache);
   module.def("set_num_threads", &checked_set_num_threads, py::arg("threads"));
   module.def("get_num_threads", &get_num_threads);
+  module.def("set_float32_precision", &checked_set_float32_precision, py::arg("precision"));
+  module.def("get_float32_precision", [] { return std::string(name(float32_precision())); });
   module.def("take_most_chunks", &take_most_chunks);
   module.def("force_isa", &force_isa, py::arg("name"));
   module.def("active_isa", [] { return std::string(name(active_isa())); });

@@ -5,6 +5,7 @@
 
 #include "core/dtype.h"
 #include "core/memory_format.h"
+#include "core/precision.h"
 #include "core/shape.h"
 
 namespace fastdl {
@@ -17,6 +18,9 @@ struct Padding {
   Pair before, after;
 };
 
+/// What is computed of a convolution: y, or one of its gradients.
+enum class ConvolutionPass : std::int32_t { forward = 0, grad_input = 1, grad_weight = 2 };
+
 /// The sizes of a convolution x (N, C, H, W) * weight (K, C / groups, R, S) -> y (N, K, P, Q), in the field's
 /// letters. A transposed convolution is described by the convolution whose backward it is.
 struct ConvolutionGeometry {
@@ -25,6 +29,8 @@ struct ConvolutionGeometry {
   std::int64_t stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w;
   std::int64_t groups;
   MemoryFormat format = MemoryFormat::contiguous;  ///< of x and y
+  /// Read once, by the shape rule: the workspace and the kernel must follow the same value.
+  Float32Precision precision;
 
   FASTDL_HOST_DEVICE std::int64_t input_channels() const { return C / groups; }   ///< of one group
   FASTDL_HOST_DEVICE std::int64_t output_channels() const { return K / groups; }  ///< of one group

@@ -22,7 +22,8 @@ inline Gather forward_gather(const ConvolutionGeometry& g) {
           .group_stride = g.output_channels() * g.input_channels() * kernel,
           .row_stride = g.input_channels() * kernel,
           .channel_stride = kernel,
-          .S = g.S};
+          .S = g.S,
+          .precision = g.precision};
 }
 
 /// Phases there are along an axis: no more than positions.
@@ -51,7 +52,8 @@ inline Gather backward_gather(const ConvolutionGeometry& g, std::int64_t phase_h
                 .group_stride = g.output_channels() * g.input_channels() * kernel,
                 .row_stride = kernel,
                 .channel_stride = g.input_channels() * kernel,
-                .S = g.S};
+                .S = g.S,
+                .precision = g.precision};
   for (int phase = 0; phase < gather.phases; ++phase)
     gather.w[phase] = backward_axis(g.W, g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w, phase_w + phase);
   return gather;
@@ -71,6 +73,18 @@ std::size_t backward_workspace_bytes(const ConvolutionGeometry& g) {
   for_backward_gathers(
       g, [&](const Gather& gather) { bytes = std::max(bytes, gather_workspace_bytes<T>(gather)); });
   return bytes;
+}
+
+/// The name of what runs the gather with the most products of those that backward-data is.
+template <class T>
+const char* backward_variant(const ConvolutionGeometry& g) {
+  const char* variant = "";
+  std::int64_t most = -1;
+  for_backward_gathers(g, [&](const Gather& gather) {
+    const std::int64_t products = gather.h.outputs * gather.columns() * gather.all_taps();
+    if (products > most) most = products, variant = gather_variant<T>(gather);
+  });
+  return variant;
 }
 
 /// x = transposed convolution of y, plus bias (C, may be null).

@@ -70,6 +70,7 @@ struct Gather {
   int phases;
   ImageLayout source, target;
   std::int64_t group_stride, row_stride, channel_stride, S;
+  Float32Precision precision;
 
   std::int64_t taps(int phase) const { return h.taps * w[phase].taps; }
   std::int64_t all_taps() const {

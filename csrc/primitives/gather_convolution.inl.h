@@ -34,28 +34,57 @@ double pixel_lanes_cost(const Gather& gather) {
   return filled * (1 + stores / depth) / rate;
 }
 
-enum class GatherVariant { channel_lanes, pixel_lanes, winograd };
+enum class GatherVariant { channel_lanes, pixel_lanes, winograd2x2, winograd4x4 };
 
+/// Follows from the shape and the precision alone.
 template <class T>
 GatherVariant choose_gather(const Gather& gather) {
   const double channels = channel_lanes_cost<T>(gather), pixels = pixel_lanes_cost<T>(gather);
-  if (winograd_applies(gather) && winograd_cost_ratio<T>(gather) < std::min(1.0, pixels / channels))
-    return GatherVariant::winograd;
-  return channels <= pixels ? GatherVariant::channel_lanes : GatherVariant::pixel_lanes;
+  GatherVariant best = channels <= pixels ? GatherVariant::channel_lanes : GatherVariant::pixel_lanes;
+  double least = std::min(1.0, pixels / channels);
+  const auto consider = [&](GatherVariant variant, double cost) {
+    if (cost < least) best = variant, least = cost;
+  };
+  if (!winograd_applies(gather)) return best;
+  consider(GatherVariant::winograd2x2, winograd_cost_ratio<2, T>(gather));
+  if (std::is_same_v<T, float> && gather.precision == Float32Precision::high)
+    consider(GatherVariant::winograd4x4, winograd_cost_ratio<4, T>(gather));
+  return best;
 }
 
 inline const char* name(GatherVariant variant) {
-  return variant == GatherVariant::winograd        ? "winograd2x2"
-         : variant == GatherVariant::channel_lanes ? "channel lanes"
-                                                   : "pixel lanes";
+  switch (variant) {
+    case GatherVariant::channel_lanes:
+      return "channel lanes";
+    case GatherVariant::pixel_lanes:
+      return "pixel lanes";
+    case GatherVariant::winograd2x2:
+      return "winograd2x2";
+    case GatherVariant::winograd4x4:
+      return "winograd4x4";
+  }
+  return "";
 }
 
-/// A gather's share of the workspace: the packed kernel, the transformed one, the bias in whole vectors, the
-/// offsets of the taps.
+template <class T>
+FASTDL_INLINE const char* gather_variant(const Gather& gather) {
+  return name(choose_gather<T>(flattened(gather)));
+}
+
+/// Calls body(std::integral_constant<int, M>()) for a Winograd variant; false for the others.
+template <class T, class Body>
+FASTDL_INLINE bool with_tile(GatherVariant variant, const Body& body) {
+  if (variant == GatherVariant::winograd2x2) return body(std::integral_constant<int, 2>()), true;
+  if constexpr (std::is_same_v<T, float>)
+    if (variant == GatherVariant::winograd4x4) return body(std::integral_constant<int, 4>()), true;
+  return false;
+}
+
+/// A gather's share of the workspace: the packed or transformed kernel, the transformed tiles, the bias in
+/// whole vectors, the offsets of the taps.
 template <class T>
 struct GatherWorkspace {
   T* kernel;
-  T* transformed;
   T* tiles;
   T* bias;
   std::int64_t* offsets;
@@ -69,12 +98,18 @@ struct GatherWorkspace {
       piece = reinterpret_cast<U*>(static_cast<char*>(memory) + bytes);
       bytes += (static_cast<std::size_t>(count) * sizeof(U) + 63) / 64 * 64;
     };
-    take(kernel, gather.groups * rows * gather.channels * gather.all_taps());
-    const bool winograd = variant == GatherVariant::winograd;
-    take(transformed, winograd ? WinogradKernel<T>::size(gather) : 0);
-    take(tiles, winograd ? shared_tiles_size<T>(gather, plan_winograd<T>(gather)) : 0);
+    std::int64_t kernel_size = gather.groups * rows * gather.channels * gather.all_taps(), tiles_size = 0;
+    std::int64_t offsets_size = gather.all_taps();
+    with_tile<T>(variant, [&]<int M>(std::integral_constant<int, M>) {
+      const WinogradPlan plan = plan_winograd<M, T>(gather);
+      kernel_size = winograd_panels_size<M, T>(gather, plan),
+      tiles_size = winograd_tiles_size<M, T>(gather, plan);
+      offsets_size = tile_points<M>;
+    });
+    take(kernel, kernel_size);
+    take(tiles, tiles_size);
     take(bias, gather.groups * rows);
-    take(offsets, std::max<std::int64_t>(gather.all_taps(), tile_points));
+    take(offsets, offsets_size);
   }
 };
 
@@ -102,30 +137,37 @@ void gather_by_positions(const Gather& gather, const T* source, const T* kernel,
   run_pixel_lanes(gather, plan, operands);
 }
 
+/// The bias of each group, filled up with zeros to whole vectors; null where there is none.
+template <class T>
+const T* padded_bias(const Gather& gather, const T* bias, T* to) {
+  const std::int64_t rows = ceil_div(gather.rows, lanes<T>) * lanes<T>;
+  for (std::int64_t group = 0; bias && group < gather.groups; ++group) {
+    std::copy_n(bias + group * gather.rows, gather.rows, to + group * rows);
+    std::fill_n(to + group * rows + gather.rows, rows - gather.rows, T(0));
+  }
+  return bias ? to : nullptr;
+}
+
 template <class T>
 void gather_by_channels(const Gather& gather, const T* source, const T* kernel, const T* bias, T* target,
-                        const GatherWorkspace<T>& workspace, bool winograd) {
+                        const GatherWorkspace<T>& workspace) {
   const PackedKernel<T> packed{&gather, workspace.kernel};
-  const std::int64_t rows = packed.padded_rows();
-  for (std::int64_t group = 0; bias && group < gather.groups; ++group) {
-    std::copy_n(bias + group * gather.rows, gather.rows, workspace.bias + group * rows);
-    std::fill_n(workspace.bias + group * rows + gather.rows, rows - gather.rows, T(0));
-  }
   pack_kernel(gather, kernel, packed);
-  const T* padded_bias = bias ? workspace.bias : nullptr;
-  if (winograd) {
-    const WinogradPlan plan = plan_winograd<T>(gather);
-    tap_offsets(tiles_of(gather), plan.band, 0, workspace.offsets);
-    const WinogradOperands<T> operands{
-        source, padded_bias, target, {packed, workspace.transformed}, workspace.offsets};
-    transform_kernels(gather, operands.kernel);
-    run_winograd(gather, plan, operands, workspace.tiles);
-  } else {
-    const ChannelLanesPlan plan = plan_channel_lanes<T>(gather);
-    all_tap_offsets(gather, plan.band, workspace.offsets);
-    run_channel_lanes(gather, plan,
-                      ChannelLanesOperands<T>{source, padded_bias, target, packed, workspace.offsets});
-  }
+  const ChannelLanesPlan plan = plan_channel_lanes<T>(gather);
+  all_tap_offsets(gather, plan.band, workspace.offsets);
+  run_channel_lanes(gather, plan,
+                    ChannelLanesOperands<T>{source, padded_bias(gather, bias, workspace.bias), target, packed,
+                                            workspace.offsets});
+}
+
+template <int M, class T>
+void gather_by_tiles(const Gather& gather, const T* source, const T* kernel, const T* bias, T* target,
+                     const GatherWorkspace<T>& workspace) {
+  const WinogradPlan plan = plan_winograd<M, T>(gather);
+  tap_offsets(tiles_of<M>(gather), plan.band, 0, workspace.offsets);
+  run_winograd<M>(gather, plan,
+                  WinogradOperands<T>{source, kernel, padded_bias(gather, bias, workspace.bias), target,
+                                      workspace.offsets, workspace.kernel, workspace.tiles});
 }
 
 /// target = gather of source with the kernel, plus bias (groups * rows, may be null). Writes only its own
@@ -137,10 +179,14 @@ void run_gather(const Gather& given, const T* source, const T* kernel, const T* 
   if (gather.images == 0 || gather.rows == 0 || gather.h.outputs == 0 || gather.columns() == 0) return;
   const GatherVariant variant = choose_gather<T>(gather);
   const GatherWorkspace<T> workspace(gather, variant, memory);
+  if (with_tile<T>(variant, [&]<int M>(std::integral_constant<int, M>) {
+        gather_by_tiles<M>(gather, source, kernel, bias, target, workspace);
+      }))
+    return;
   if (variant == GatherVariant::pixel_lanes)
     gather_by_positions(gather, source, kernel, bias, target, workspace);
   else
-    gather_by_channels(gather, source, kernel, bias, target, workspace, variant == GatherVariant::winograd);
+    gather_by_channels(gather, source, kernel, bias, target, workspace);
 }
 
 }  // namespace

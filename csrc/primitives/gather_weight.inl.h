@@ -307,6 +307,11 @@ std::size_t gather_weight_workspace_bytes(const Gather& given) {
          static_cast<std::size_t>(gather.taps(0) + plan.band.columns) * sizeof(std::int64_t);
 }
 
+template <class T>
+FASTDL_INLINE const char* gather_weight_variant(const Gather& gather) {
+  return weight_rows_as_lanes<T>(flattened(gather)) ? "rows as lanes" : "positions as lanes";
+}
+
 /// grad_kernel (groups * rows, channels, taps) of a forward gather from its source and the gradient of its
 /// target.
 template <class T>

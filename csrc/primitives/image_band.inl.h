@@ -142,6 +142,31 @@ FASTDL_INLINE void prefetch_run(const T* from, std::int64_t count) {
   for (std::int64_t i = 0; i < count + line - 1; i += line) __builtin_prefetch(from + i);
 }
 
+/// All four remainders of a row by a step of 4: to[r * pitch + j] = from[w + r + 4 j] where that lies in the
+/// row's [0, extent), else zero.
+template <class T>
+FASTDL_INLINE void split_by_four(const T* from, std::int64_t extent, std::int64_t w, std::int64_t width,
+                                 std::int64_t pitch, T* to) {
+  constexpr std::int64_t n = lanes<T>;
+  for (std::int64_t j = 0; j < width; j += n) {
+    Vec<T> v[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const std::int64_t at = w + 4 * j + i * n;
+      if (at >= 0 && at + n <= extent)
+        v[i] = load(from + at);
+      else
+        v[i] = load_between(from + at, static_cast<int>(std::clamp<std::int64_t>(-at, 0, n)),
+                            static_cast<int>(std::clamp<std::int64_t>(extent - at, 0, n)));
+    }
+    const Two<Vec<T>> low = deinterleave(v[0], v[1]), high = deinterleave(v[2], v[3]);
+    const Two<Vec<T>> even = deinterleave(low.first, high.first), odd = deinterleave(low.second, high.second);
+    const int count = static_cast<int>(std::min(n, width - j));
+    store_up_to(to + j, even.first, count), store_up_to(to + pitch + j, odd.first, count);
+    store_up_to(to + 2 * pitch + j, even.second, count), store_up_to(to + 3 * pitch + j, odd.second, count);
+  }
+}
+
 /// One row of `channels` channels that lie side by side: to[c * pitch + j] = pixel w + j * step, zeros
 /// outside.
 template <class T>
@@ -165,6 +190,25 @@ void copy_padded_pixels(const T* source, std::int64_t extent, std::int64_t pixel
   }
 }
 
+/// A band with a step of 4 along rows that lie in order: `rows` rows from (h, w) on, of `channels` planes.
+template <class T>
+__attribute__((noinline)) void copy_planes_by_four(const Gather& gather, const BandPlan& plan, const T* image,
+                                                   std::int64_t h, std::int64_t w, std::int64_t rows,
+                                                   std::int64_t width, std::int64_t channels, T* band) {
+  for (std::int64_t c = 0; c < channels; ++c, image += gather.source.channel) {
+    T* to = band + c * plan.channel_pitch;
+    for (std::int64_t i = h; i < h + rows; ++i, to += plan.row_pitch) {
+      if (i < 0 || i >= gather.h.source) {
+        fill_zeros(to, plan.row_pitch);
+        continue;
+      }
+      const T* row = image + i * gather.source.row;
+      prefetch_run(row + gather.source.channel + std::max<std::int64_t>(0, w), 4 * width);
+      split_by_four(row, gather.w[0].source, w, width, plan.phase_width, to);
+    }
+  }
+}
+
 /// Copies the band of a rectangle: channels [begin, end) of a group whose first channel is `source`.
 template <class T>
 void copy_band(const Gather& gather, const BandPlan& plan, const Rectangle& at, const T* source,
@@ -175,6 +219,8 @@ void copy_band(const Gather& gather, const BandPlan& plan, const Rectangle& at, 
                      first_w = at.column * w.step + plan.lowest_w;
   const std::int64_t rows = plan.band_rows - (plan.rows - at.rows) * gather.h.step;
   const std::int64_t width = plan.phase_width - (plan.columns - at.columns);
+  if (gather.source.pixel == 1 && w.step == 4 && plan.phases == 4)
+    return copy_planes_by_four(gather, plan, image, first_h, first_w, rows, width, end - begin, band);
   for (std::int64_t phase = 0; phase < plan.phases; ++phase) {
     const Inside inside(w.source, first_w + phase, w.step, width);
     T* const to = band + phase * plan.phase_width;

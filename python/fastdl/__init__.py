@@ -7,9 +7,11 @@ from fastdl._memory_format import channels_last, contiguous_format, preserve_for
 from fastdl._runtime import (
     empty_cache,
     force_isa,
+    get_float32_precision,
     get_num_threads,
     memory_stats,
     reset_peak_memory_stats,
+    set_float32_precision,
     set_num_threads,
     show_config,
 )
@@ -240,6 +242,7 @@ __all__ = [
     "functional",
     "gather",
     "ge",
+    "get_float32_precision",
     "get_num_threads",
     "get_rng_state",
     "gt",
@@ -319,6 +322,7 @@ __all__ = [
     "rsqrt",
     "scatter_add",
     "select",
+    "set_float32_precision",
     "set_grad_enabled",
     "set_num_threads",
     "set_rng_state",

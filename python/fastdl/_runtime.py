@@ -18,6 +18,30 @@ def get_num_threads() -> int:
     return _core.get_num_threads()
 
 
+def set_float32_precision(precision: str) -> None:
+    """How exact float32 results must be, in PyTorch's words (torch.set_float32_matmul_precision), for the process.
+
+    'highest', the default: max|out - exact| / max|exact| is at most twice that of the plain formula in float32.
+    'high': 3 x 3 convolutions with stride 1, transposed or not, and their gradients by the input may run as Winograd's
+    F(4 x 4, 3 x 3), with a quarter of the products, where that is faster. The error is a few 1e-6 then instead of a
+    few 1e-7, and small integers are not exact. float64 and everything else stay as they are.
+
+    The results' bits depend on shapes and on this setting alone. A call keeps the setting that it began with.
+
+    Raises:
+        ValueError: another word.
+        TypeError: no str.
+    """
+    if not isinstance(precision, str):
+        raise TypeError(f"[set_float32_precision] precision: expected a str, got {type(precision).__name__}")
+    _core.set_float32_precision(precision)
+
+
+def get_float32_precision() -> str:
+    """'highest' or 'high'; see set_float32_precision."""
+    return _core.get_float32_precision()
+
+
 def memory_stats() -> dict[str, int]:
     """Bytes that arrays of the library hold (`allocated_bytes`), that wait for reuse (`cached_bytes`), the peak of the
     first, and counts of allocations, of those served from the cache, and of requests to the system."""
@@ -57,6 +81,7 @@ def show_config() -> str:
             f"in use: {_core.active_isa()}",
             f"bfloat16: {'products of pairs (AVX512_BF16)' if pairs else 'computed as float32'}",
             f"threads: {_core.get_num_threads()}",
+            f"float32 precision: {_core.get_float32_precision()}",
             "CUDA: not in this build",
         ]
     )

@@ -37,6 +37,7 @@ ConvolutionGeometry conv2d_geometry(const Shape& x, DType x_dtype, const Shape& 
   g.padding_h = padding.before[0], g.padding_w = padding.before[1];
   g.dilation_h = dilation[0], g.dilation_w = dilation[1];
   g.groups = groups;
+  g.precision = float32_precision();
   g.P = window_output_size(g.H, g.R, stride[0], padding.before[0] + padding.after[0], dilation[0]);
   g.Q = window_output_size(g.W, g.S, stride[1], padding.before[1] + padding.after[1], dilation[1]);
   if (g.P < 1 || g.Q < 1)

@@ -73,6 +73,16 @@ Status conv2d_backward_bias(const Launch&, const ConvolutionGeometry& g, const v
   return {};
 }
 
+const char* conv2d_variant(const ConvolutionGeometry& g, ConvolutionPass pass) {
+  const char* variant = "";
+  with_type(g.dtype, [&]<class T>(T) {
+    variant = pass == ConvolutionPass::forward      ? gather_variant<T>(forward_gather(g))
+              : pass == ConvolutionPass::grad_input ? backward_variant<T>(g)
+                                                    : gather_weight_variant<T>(forward_gather(g));
+  });
+  return variant;
+}
+
 }  // namespace
 
 void fill_conv2d(Conv2dKernels& kernels) {
@@ -82,7 +92,8 @@ void fill_conv2d(Conv2dKernels& kernels) {
              conv2d_backward_input,
              conv2d_backward_weight_workspace_bytes,
              conv2d_backward_weight,
-             conv2d_backward_bias};
+             conv2d_backward_bias,
+             conv2d_variant};
 }
 
 }  // namespace fastdl::FASTDL_ISA

@@ -154,8 +154,8 @@ Status backward_bias(const Launch& at, const Geometry& g, const void* grad_y, vo
 namespace cuda {
 
 void fill_conv2d(Conv2dKernels& kernels) {
-  kernels = {no_workspace, forward,         no_workspace, backward_input,
-             no_workspace, backward_weight, backward_bias};
+  kernels = {no_workspace, forward,         no_workspace,  backward_input,
+             no_workspace, backward_weight, backward_bias, nullptr};
 }
 
 }  // namespace cuda

@@ -64,6 +64,7 @@ ConvolutionGeometry conv_transpose2d_geometry(const Shape& x, DType x_dtype, con
   g.padding_h = padding[0], g.padding_w = padding[1];
   g.dilation_h = dilation[0], g.dilation_w = dilation[1];
   g.groups = groups;
+  g.precision = float32_precision();
   g.H = output_size(g.P, g.R, stride[0], padding[0], output_padding[0], dilation[0]);
   g.W = output_size(g.Q, g.S, stride[1], padding[1], output_padding[1], dilation[1]);
   if (g.H < 1 || g.W < 1)

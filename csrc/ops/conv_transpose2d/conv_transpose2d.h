@@ -33,6 +33,10 @@ struct ConvTranspose2dKernels {
 
   /// grad_bias (C_out): the sum of grad_y over batch and pixels.
   Status (*backward_bias)(const Launch&, const ConvolutionGeometry&, const void* grad_y, void* grad_bias);
+
+  /// The name of what runs a pass: "winograd2x2", "winograd4x4", "channel lanes" or "pixel lanes"; for
+  /// grad_weight "rows as lanes" or "positions as lanes". Null where the backend has one way alone.
+  const char* (*variant)(const ConvolutionGeometry&, ConvolutionPass);
 };
 
 /// The shape rule. `x` is (N, C_in, P, Q); `bias` may be null. Throws ValueError or TypeError.

@@ -73,6 +73,29 @@ py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weigh
   return py::make_tuple(grad_x, grad_weight, grad_bias);
 }
 
+/// The names of what would run each pass over an input (N, C, H, W) and a weight of these shapes; empty where
+/// the backend has one way alone.
+py::dict variants(const std::vector<std::int64_t>& input, const std::vector<std::int64_t>& weight,
+                  const py::dtype& dtype, Pair stride, Pair padding, Pair output_padding, std::int64_t groups,
+                  Pair dilation) {
+  const auto shape_of = [](const std::vector<std::int64_t>& extents) {
+    Shape shape;
+    for (const std::int64_t extent : extents) shape.push_back(extent);
+    return shape;
+  };
+  const DType type = known_dtype(op, "dtype", dtype, floating_dtypes);
+  const ConvolutionGeometry g =
+      conv_transpose2d_geometry(shape_of(input), type, shape_of(weight), type, nullptr, type, stride, padding,
+                                output_padding, groups, dilation);
+  py::dict names;
+  const auto variant = host_backend().conv_transpose2d.variant;
+  if (variant == nullptr) return names;
+  names["forward"] = variant(g, ConvolutionPass::forward);
+  names["grad_input"] = variant(g, ConvolutionPass::grad_input);
+  names["grad_weight"] = variant(g, ConvolutionPass::grad_weight);
+  return names;
+}
+
 }  // namespace
 }  // namespace fastdl::conv_transpose2d_bindings
 
@@ -81,5 +104,6 @@ void bind_conv_transpose2d(py::module_& module) {
   using namespace conv_transpose2d_bindings;
   module.def("conv_transpose2d_forward", &forward);
   module.def("conv_transpose2d_backward", &backward);
+  module.def("conv_transpose2d_variants", &variants);
 }
 }  // namespace fastdl

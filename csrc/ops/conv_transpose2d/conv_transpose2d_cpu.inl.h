@@ -57,6 +57,16 @@ Status conv_transpose2d_backward_bias(const Launch&, const ConvolutionGeometry& 
   return {};
 }
 
+const char* conv_transpose2d_variant(const ConvolutionGeometry& g, ConvolutionPass pass) {
+  const char* variant = "";
+  with_type(g.dtype, [&]<class T>(T) {
+    variant = pass == ConvolutionPass::forward      ? backward_variant<T>(g)
+              : pass == ConvolutionPass::grad_input ? gather_variant<T>(forward_gather(g))
+                                                    : gather_weight_variant<T>(forward_gather(g));
+  });
+  return variant;
+}
+
 }  // namespace
 
 void fill_conv_transpose2d(ConvTranspose2dKernels& kernels) {
@@ -66,7 +76,8 @@ void fill_conv_transpose2d(ConvTranspose2dKernels& kernels) {
              conv_transpose2d_backward_input,
              conv_transpose2d_backward_weight_workspace_bytes,
              conv_transpose2d_backward_weight,
-             conv_transpose2d_backward_bias};
+             conv_transpose2d_backward_bias,
+             conv_transpose2d_variant};
 }
 
 }  // namespace fastdl::FASTDL_ISA

@@ -70,6 +70,8 @@ def conv_transpose2d(
         (N, K, P, Q) or (K, P, Q) with P = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1,
         Q likewise.
 
+    Kernels of 3 x 3 with stride 1 may run as conv2d's do, with its notes on infinities and float32 precision.
+
     Raises:
         ValueError: shapes that do not fit together, an empty result, stride or dilation below 1, negative
             padding, output_padding out of range.
