@@ -30,6 +30,13 @@ def test_integers_are_exact(case, dtype, device):
 
 
 @pytest.mark.parametrize("dtype", suite.FLOATS)
+def test_large_kernel(dtype, isa):
+    """Not on the emulation, for which half a million weights are too many."""
+    suite.check_reference(F.conv2d, reference, cases.LARGE_KERNEL, dtype)
+    suite.check_integers_are_exact(F.conv2d, reference, cases.LARGE_KERNEL, dtype)
+
+
+@pytest.mark.parametrize("dtype", suite.FLOATS)
 @pytest.mark.parametrize("case", cases.PARAMETERS, ids=str)
 def test_layouts(case, dtype, device):
     suite.check_layouts(F.conv2d, case, dtype)
