@@ -182,7 +182,7 @@ def test_other_ops_refuse_it(call):
         call()
 
 
-def test_cuda_kernels_refuse_it(simt_backend):
+def test_simt_kernels_refuse_it(simt_backend):
     _core.use_host_backend(simt_backend)
     try:
         for call in (lambda: F.conv2d(X, W), lambda: F.conv2d_backward(np.zeros((2, 3, 4, 4), BF16), X, W)):
