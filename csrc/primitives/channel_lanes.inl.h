@@ -8,15 +8,9 @@ namespace fastdl::FASTDL_ISA {
 namespace {
 
 /// How a gather with channels as lanes is cut.
-struct ChannelLanesPlan {
-  BandPlan band;
-  bool scattered;             // rows of a tile may lie anywhere: for images narrower than a tile
-  std::int64_t panels;        // of a group's output channels
-  std::int64_t panel_splits;  // the panels shared out among chunks
-  std::int64_t channels;      // of the source that a block of the depth has
-  std::int64_t chunks(const Gather& g) const {
-    return g.images * g.groups * band.rectangles() * panel_splits;
-  }
+struct ChannelLanesPlan : GatherPlan {
+  bool scattered;         // rows of a tile may lie anywhere: for images narrower than a tile
+  std::int64_t channels;  // of the source that a block of the depth has
 };
 
 template <class T>
@@ -259,14 +253,10 @@ void gather_rectangle(const Gather& gather, const ChannelLanesPlan& plan,
 template <class T>
 void run_channel_lanes(const Gather& gather, const ChannelLanesPlan& plan,
                        const ChannelLanesOperands<T>& operands) {
-  parallel_for(plan.chunks(gather), [&](std::int64_t chunk) {
-    const std::int64_t split = chunk % plan.panel_splits, part = chunk / plan.panel_splits;
-    const std::int64_t rectangle = part % plan.band.rectangles(),
-                       group = part / plan.band.rectangles() % gather.groups,
-                       image = part / plan.band.rectangles() / gather.groups;
-    gather_rectangle(gather, plan, operands, group, plan.band.rectangle(gather, image, rectangle),
-                     split * plan.panels / plan.panel_splits, (split + 1) * plan.panels / plan.panel_splits);
-  });
+  for_gather_chunks(gather, plan,
+                    [&](std::int64_t group, const Rectangle& at, std::int64_t first, std::int64_t last) {
+                      gather_rectangle(gather, plan, operands, group, at, first, last);
+                    });
 }
 
 }  // namespace

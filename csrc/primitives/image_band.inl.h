@@ -36,6 +36,25 @@ struct BandPlan {
   }
 };
 
+/// How a gather is shared out: each chunk takes one rectangle of one image and group, and a share of the
+/// panels that the group's output channels are cut into.
+struct GatherPlan {
+  BandPlan band;
+  std::int64_t panels, panel_splits;
+};
+
+/// Calls body(group, rectangle, first panel, last panel) for every chunk, by the library's threads.
+template <class Body>
+FASTDL_INLINE void for_gather_chunks(const Gather& gather, const GatherPlan& plan, const Body& body) {
+  const std::int64_t rectangles = plan.band.rectangles();
+  parallel_for(gather.images * gather.groups * rectangles * plan.panel_splits, [&](std::int64_t chunk) {
+    const std::int64_t split = chunk % plan.panel_splits, part = chunk / plan.panel_splits;
+    const std::int64_t group = part / rectangles % gather.groups, image = part / rectangles / gather.groups;
+    body(group, plan.band.rectangle(gather, image, part % rectangles),
+         split * plan.panels / plan.panel_splits, (split + 1) * plan.panels / plan.panel_splits);
+  });
+}
+
 /// Elements that a kernel may read behind a band without using them.
 template <class T>
 inline constexpr std::int64_t band_slack = 8 * lanes<T>;

@@ -20,16 +20,10 @@ FASTDL_INLINE constexpr int position_vectors(int rows) {
 }
 
 /// How a gather with positions as lanes is cut. Vectors of a rectangle are numbered row by row.
-struct PixelLanesPlan {
-  BandPlan band;
-  std::int64_t panels;        // of a group's output channels
-  int height;                 // channels of a panel; the last one may be padded with zeros
-  std::int64_t panel_splits;  // the panels shared out among chunks
-  std::int64_t channels;      // of the source that a block of the depth has
+struct PixelLanesPlan : GatherPlan {
+  int height;             // channels of a panel; the last one may be padded with zeros
+  std::int64_t channels;  // of the source that a block of the depth has
   int width() const { return position_vectors(height); }
-  std::int64_t chunks(const Gather& g) const {
-    return g.images * g.groups * band.rectangles() * panel_splits;
-  }
 };
 
 /// The vectors of one phase of a rectangle, as many for each phase. Where the band is the source itself, the
@@ -287,14 +281,10 @@ void gather_positions(const Gather& gather, const PixelLanesPlan& plan, const Pi
 template <class T>
 void run_pixel_lanes(const Gather& gather, const PixelLanesPlan& plan,
                      const PixelLanesOperands<T>& operands) {
-  parallel_for(plan.chunks(gather), [&](std::int64_t chunk) {
-    const std::int64_t split = chunk % plan.panel_splits, part = chunk / plan.panel_splits;
-    const std::int64_t rectangle = part % plan.band.rectangles(),
-                       group = part / plan.band.rectangles() % gather.groups,
-                       image = part / plan.band.rectangles() / gather.groups;
-    gather_positions(gather, plan, operands, group, plan.band.rectangle(gather, image, rectangle),
-                     split * plan.panels / plan.panel_splits, (split + 1) * plan.panels / plan.panel_splits);
-  });
+  for_gather_chunks(gather, plan,
+                    [&](std::int64_t group, const Rectangle& at, std::int64_t first, std::int64_t last) {
+                      gather_positions(gather, plan, operands, group, at, first, last);
+                    });
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 // The transforms of Winograd's minimal filtering F(M x M, 3 x 3), M = 2 or 4: Y = A' [(G g G') . (B' d B)] A.
 // M = 2 interpolates at 0, 1, -1 and infinity (A. Lavin and S. Gray, arXiv:1509.09308). M = 4 does at 0,
-// +-3/4,
-// +-3/2 and infinity, whose error is a quarter of that of Lavin and Gray's 0, +-1, +-2: numbers near 1 grow
-// least in powers (B. Barabasz et al., Error Analysis and Improving the Accuracy of Winograd Convolution,
-// arXiv:1803.10986), and all but G's are exact in binary.
+// +-3/4, +-3/2 and infinity, whose error is a quarter of that of Lavin and Gray's 0, +-1, +-2: numbers near 1
+// grow least in powers (B. Barabasz et al., Error Analysis and Improving the Accuracy of Winograd
+// Convolution, arXiv:1803.10986), and all but G's are exact in binary.
 #pragma once
 
 #include "core/simd.h"
