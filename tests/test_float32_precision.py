@@ -184,6 +184,8 @@ def test_variants_of_each_pass():
     assert square["forward"] == square["grad_input"] == "winograd2x2"
     with pytest.raises(ValueError, match=r"weight: expected \(K, 64, R, S\)"):
         _core.conv2d_variants((8, 64, 56, 56), (64, 63, 3, 3), FLOAT32, *arguments)
+    with pytest.raises(ValueError, match="input: expected"):
+        _core.conv2d_variants((8, 64, -56, 56), (64, 64, 3, 3), FLOAT32, *arguments)
     with pytest.raises(TypeError, match="expected float32, float64 or bfloat16"):
         _core.conv2d_variants((8, 64, 56, 56), (64, 64, 3, 3), np.dtype(np.int64), *arguments)
     strided = _core.conv_transpose2d_variants(

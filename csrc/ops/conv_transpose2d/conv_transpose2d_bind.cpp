@@ -2,6 +2,7 @@
 
 #include "backends/backends.h"
 #include "core/array_bridge.h"
+#include "core/check.h"
 #include "ops/conv_transpose2d/conv_transpose2d.h"
 
 namespace fastdl::conv_transpose2d_bindings {
@@ -78,15 +79,10 @@ py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weigh
 py::dict variants(const std::vector<std::int64_t>& input, const std::vector<std::int64_t>& weight,
                   const py::dtype& dtype, Pair stride, Pair padding, Pair output_padding, std::int64_t groups,
                   Pair dilation) {
-  const auto shape_of = [](const std::vector<std::int64_t>& extents) {
-    Shape shape;
-    for (const std::int64_t extent : extents) shape.push_back(extent);
-    return shape;
-  };
+  const Shape x = shape_argument(op, "input", input), kernel = shape_argument(op, "weight", weight);
   const DType type = known_dtype(op, "dtype", dtype, floating_dtypes);
-  const ConvolutionGeometry g =
-      conv_transpose2d_geometry(shape_of(input), type, shape_of(weight), type, nullptr, type, stride, padding,
-                                output_padding, groups, dilation);
+  const ConvolutionGeometry g = conv_transpose2d_geometry(x, type, kernel, type, nullptr, type, stride,
+                                                          padding, output_padding, groups, dilation);
   py::dict names;
   const auto variant = host_backend().conv_transpose2d.variant;
   if (variant == nullptr) return names;
