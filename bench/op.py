@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +43,7 @@ class Prepared:
     results: Callable[[], dict[str, np.ndarray]]
 
 
-class Bench:
+class Bench(ABC):
     """What race and worker ask of an op, an optimiser or a network; `cases` have names."""
 
     name: str
@@ -59,27 +60,27 @@ class Bench:
         """Those in which PyTorch is timed."""
         return LAYOUTS[:1]
 
-    def describe(self, case: Any) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def describe(self, case: Any) -> str: ...
 
+    @abstractmethod
     def work(self, case: Any, mode: str) -> Work:
         """Asked in fastdl's process, as are all that follow but prepare()."""
-        raise NotImplementedError
 
     def variant(self, case: Any) -> Mapping[str, str]:
         """The name of what runs, by part of the work (Work.flops); see bench/variants.py."""
         return {}
 
-    def prepare(self, library: Library, case: Any, layout: str = LAYOUTS[0]) -> Prepared:
-        raise NotImplementedError
+    @abstractmethod
+    def prepare(self, library: Library, case: Any, layout: str = LAYOUTS[0]) -> Prepared: ...
 
     def smaller(self, case: Any) -> Any | None:
         """A case for the reference, which is slow; None where there is no reference."""
         return None
 
     def expected(self, case: Any) -> dict[str, np.ndarray]:
-        """What Prepared.results() must be near, by the reference in float64."""
-        raise NotImplementedError
+        """What Prepared.results() must be near, by the reference in float64; asked of what smaller() gives."""
+        raise LookupError(f"{self.name} has no reference")
 
 
 def plain_call(name: str) -> Callable[[Library], Callable]:
