@@ -124,27 +124,13 @@ void average_pixels(const PoolingGeometry& g, const Divisors<T>& divisors, const
 template <class T>
 void average_blocks(const PoolingGeometry& g, const Divisors<T>& divisors, const T* x, T* y) {
   const Windows rows(g.h), columns(g.w);
-  const PlaneBlocks blocks{g};
-  const std::int64_t out = g.output_plane();
-  if (out == 0) return;
-  const PixelChunks chunks(blocks.count(), pooling_block, g.h.outputs, g.input_plane() / g.h.outputs);
-  const std::int64_t elements = forward_elements(g, rows, chunks);
-  chunks.run(static_cast<std::size_t>(elements) * sizeof(T),
-             [&](std::int64_t block, std::int64_t, std::int64_t, std::int64_t begin, std::int64_t end,
-                 void* scratch) {
-               const BlockBand band(g, rows, begin, end);
-               const int planes = blocks.planes(block);
-               const std::int64_t first = blocks.first(block);
-               T *in = static_cast<T*>(scratch), *result = in + band.input_elements();
-               gather_planes(x + first * g.input_plane() + band.row_begin * g.w.size, g.input_plane(), planes,
-                             band.input_elements() / pooling_block, in);
-               const AveragePixels<T> pixels{
-                   g, divisors, rows, columns, {in, band.row_begin, g.w.size, pooling_block}, pooling_block};
-               for (std::int64_t p = begin; p < end; ++p)
-                 pixels.row(p, 0, pooling_block, result + (p - begin) * g.w.outputs * pooling_block);
-               scatter_planes(result, out, planes, band.output_elements() / pooling_block,
-                              y + first * out + begin * g.w.outputs);
-             });
+  pool_blocks(
+      g, rows, x, y,
+      [&](const PixelRows<const T>& in, std::int64_t, int, std::int64_t begin, std::int64_t end, T* result) {
+        const AveragePixels<T> pixels{g, divisors, rows, columns, in, pooling_block};
+        for (std::int64_t p = begin; p < end; ++p)
+          pixels.row(p, 0, pooling_block, result + (p - begin) * g.w.outputs * pooling_block);
+      });
 }
 
 /// Rows [begin, end) of grad_x: each window's gradient goes in equal shares to its elements, which are zero
@@ -212,30 +198,18 @@ template <class T>
 void average_blocks_backward(const PoolingGeometry& g, const Divisors<T>& divisors, const T* grad_y,
                              T* grad_x) {
   const Windows rows(g.h), columns(g.w);
-  const PlaneBlocks blocks{g};
-  const std::int64_t out = g.output_plane();
-  const PixelChunks chunks(blocks.count(), pooling_block, g.h.size, g.w.size);
   const bool tiled = windows_tile(g);
-  const std::int64_t elements = backward_elements(g, rows, chunks);
-  chunks.run(static_cast<std::size_t>(elements) * sizeof(T), [&](std::int64_t block, std::int64_t,
-                                                                 std::int64_t, std::int64_t begin,
-                                                                 std::int64_t end, void* scratch) {
-    const MeetingWindows meeting(rows, g.h, begin, end);
-    const int planes = blocks.planes(block);
-    const std::int64_t first = blocks.first(block), pixels = (end - begin) * g.w.size,
-                       outputs = (meeting.end - meeting.begin) * g.w.outputs;
-    T *to = static_cast<T*>(scratch), *grad = to + pixels * pooling_block;
-    if (!tiled) std::fill_n(to, pixels * pooling_block, T(0));
-    gather_planes(grad_y + first * out + meeting.begin * g.w.outputs, out, planes, outputs, grad);
-    const AveragePixelsBackward<T> work{
-        g, divisors, rows, columns, {to, begin, g.w.size, pooling_block}, pooling_block, begin, end};
-    for (std::int64_t p = meeting.begin; p < meeting.end; ++p) {
-      const T* from = grad + (p - meeting.begin) * g.w.outputs * pooling_block;
-      tiled ? work.template row<true>(p, 0, pooling_block, from)
-            : work.template row<false>(p, 0, pooling_block, from);
-    }
-    scatter_planes(to, g.input_plane(), planes, pixels, grad_x + first * g.input_plane() + begin * g.w.size);
-  });
+  pool_blocks_backward(g, rows, !tiled, grad_y, grad_x,
+                       [&](const PixelRows<T>& to, std::int64_t, int, std::int64_t begin, std::int64_t end,
+                           const MeetingWindows& meeting, const T* grad) {
+                         const AveragePixelsBackward<T> pixels{g,  divisors,      rows,  columns,
+                                                               to, pooling_block, begin, end};
+                         for (std::int64_t p = meeting.begin; p < meeting.end; ++p) {
+                           const T* from = grad + (p - meeting.begin) * g.w.outputs * pooling_block;
+                           tiled ? pixels.template row<true>(p, 0, pooling_block, from)
+                                 : pixels.template row<false>(p, 0, pooling_block, from);
+                         }
+                       });
 }
 
 }  // namespace

@@ -135,30 +135,17 @@ void max_pool_pixels(const PoolingGeometry& g, const T* x, T* y, Tap* taps) {
 template <bool Tracked, class T, class Tap>
 void max_pool_blocks(const PoolingGeometry& g, const T* x, T* y, Tap* taps) {
   const Windows rows(g.h), columns(g.w);
-  const PlaneBlocks blocks{g};
-  const std::int64_t out = g.output_plane();
-  if (out == 0) return;
-  const PixelChunks chunks(blocks.count(), pooling_block, g.h.outputs, g.input_plane() / g.h.outputs);
-  const std::int64_t elements = forward_elements(g, rows, chunks);
-  chunks.run(static_cast<std::size_t>(elements) * sizeof(T),
-             [&](std::int64_t block, std::int64_t, std::int64_t, std::int64_t begin, std::int64_t end,
-                 void* scratch) {
-               const BlockBand band(g, rows, begin, end);
-               const int planes = blocks.planes(block);
-               const std::int64_t first = blocks.first(block);
-               T *in = static_cast<T*>(scratch), *result = in + band.input_elements();
-               gather_planes(x + first * g.input_plane() + band.row_begin * g.w.size, g.input_plane(), planes,
-                             band.input_elements() / pooling_block, in);
-               const MaxPixels<T, Tap> pixels{
-                   g, rows, columns, {in, band.row_begin, g.w.size, pooling_block}, pooling_block, planes};
-               for (std::int64_t p = begin; p < end; ++p) {
-                 Tap* numbers = Tracked ? taps + first * out + p * g.w.outputs * planes : nullptr;
-                 pixels.template row<Tracked>(p, 0, pooling_block, planes,
-                                              result + (p - begin) * g.w.outputs * pooling_block, numbers);
-               }
-               scatter_planes(result, out, planes, band.output_elements() / pooling_block,
-                              y + first * out + begin * g.w.outputs);
-             });
+  pool_blocks(g, rows, x, y,
+              [&](const PixelRows<const T>& in, std::int64_t first, int planes, std::int64_t begin,
+                  std::int64_t end, T* result) {
+                const MaxPixels<T, Tap> pixels{g, rows, columns, in, pooling_block, planes};
+                for (std::int64_t p = begin; p < end; ++p) {
+                  Tap* numbers =
+                      Tracked ? taps + first * g.output_plane() + p * g.w.outputs * planes : nullptr;
+                  pixels.template row<Tracked>(p, 0, pooling_block, planes,
+                                               result + (p - begin) * g.w.outputs * pooling_block, numbers);
+                }
+              });
 }
 
 /// Rows [begin, end) of grad_x, which is zero: adds the gradients of output row p where the taps say.
@@ -223,27 +210,15 @@ void max_pool_backward_pixels(const PoolingGeometry& g, const T* grad_y, const T
 template <class T, class Tap>
 void max_pool_backward_blocks(const PoolingGeometry& g, const T* grad_y, const Tap* taps, T* grad_x) {
   const Windows rows(g.h), columns(g.w);
-  const PlaneBlocks blocks{g};
-  const std::int64_t out = g.output_plane();
-  const PixelChunks chunks(blocks.count(), pooling_block, g.h.size, g.w.size);
-  const std::int64_t elements = backward_elements(g, rows, chunks);
-  chunks.run(static_cast<std::size_t>(elements) * sizeof(T), [&](std::int64_t block, std::int64_t,
-                                                                 std::int64_t, std::int64_t begin,
-                                                                 std::int64_t end, void* scratch) {
-    const MeetingWindows meeting(rows, g.h, begin, end);
-    const int planes = blocks.planes(block);
-    const std::int64_t first = blocks.first(block), pixels = (end - begin) * g.w.size,
-                       outputs = (meeting.end - meeting.begin) * g.w.outputs;
-    T *to = static_cast<T*>(scratch), *grad = to + pixels * pooling_block;
-    std::fill_n(to, pixels * pooling_block, T(0));
-    gather_planes(grad_y + first * out + meeting.begin * g.w.outputs, out, planes, outputs, grad);
-    const MaxPixelsBackward<T, Tap> work{
-        g, rows, columns, {to, begin, g.w.size, pooling_block}, pooling_block, planes, begin, end};
-    for (std::int64_t p = meeting.begin; p < meeting.end; ++p)
-      work.row(p, 0, pooling_block, planes, grad + (p - meeting.begin) * g.w.outputs * pooling_block,
-               taps + first * out + p * g.w.outputs * planes);
-    scatter_planes(to, g.input_plane(), planes, pixels, grad_x + first * g.input_plane() + begin * g.w.size);
-  });
+  pool_blocks_backward(
+      g, rows, true, grad_y, grad_x,
+      [&](const PixelRows<T>& to, std::int64_t first, int planes, std::int64_t begin, std::int64_t end,
+          const MeetingWindows& meeting, const T* grad) {
+        const MaxPixelsBackward<T, Tap> pixels{g, rows, columns, to, pooling_block, planes, begin, end};
+        for (std::int64_t p = meeting.begin; p < meeting.end; ++p)
+          pixels.row(p, 0, pooling_block, planes, grad + (p - meeting.begin) * g.w.outputs * pooling_block,
+                     taps + first * g.output_plane() + p * g.w.outputs * planes);
+      });
 }
 
 /// Large windows of channels_last images: output by output, in order.

@@ -414,5 +414,53 @@ FASTDL_INLINE std::int64_t backward_elements(const PoolingGeometry& g, const Win
   });
 }
 
+/// Forward over planes that are turned into pixels block by block. Calls body(input, first plane, planes,
+/// begin, end, result) for output rows [begin, end) of a block.
+template <class T, class Body>
+void pool_blocks(const PoolingGeometry& g, const Windows& rows, const T* x, T* y, const Body& body) {
+  const PlaneBlocks blocks{g};
+  const std::int64_t out = g.output_plane();
+  if (out == 0) return;
+  const PixelChunks chunks(blocks.count(), pooling_block, g.h.outputs, g.input_plane() / g.h.outputs);
+  const std::int64_t elements = forward_elements(g, rows, chunks);
+  chunks.run(static_cast<std::size_t>(elements) * sizeof(T), [&](std::int64_t block, std::int64_t,
+                                                                 std::int64_t, std::int64_t begin,
+                                                                 std::int64_t end, void* scratch) {
+    const BlockBand band(g, rows, begin, end);
+    const int planes = blocks.planes(block);
+    const std::int64_t first = blocks.first(block);
+    T *in = static_cast<T*>(scratch), *result = in + band.input_elements();
+    gather_planes(x + first * g.input_plane() + band.row_begin * g.w.size, g.input_plane(), planes,
+                  band.input_elements() / pooling_block, in);
+    body(PixelRows<const T>{in, band.row_begin, g.w.size, pooling_block}, first, planes, begin, end, result);
+    scatter_planes(result, out, planes, band.output_elements() / pooling_block,
+                   y + first * out + begin * g.w.outputs);
+  });
+}
+
+/// Backward likewise. Calls body(gradient of input rows [begin, end), first plane, planes, begin, end, the
+/// output rows that meet them, their gradient); what it adds to is zero where `cleared`.
+template <class T, class Body>
+void pool_blocks_backward(const PoolingGeometry& g, const Windows& rows, bool cleared, const T* grad_y,
+                          T* grad_x, const Body& body) {
+  const PlaneBlocks blocks{g};
+  const std::int64_t out = g.output_plane();
+  const PixelChunks chunks(blocks.count(), pooling_block, g.h.size, g.w.size);
+  const std::int64_t elements = backward_elements(g, rows, chunks);
+  chunks.run(static_cast<std::size_t>(elements) * sizeof(T), [&](std::int64_t block, std::int64_t,
+                                                                 std::int64_t, std::int64_t begin,
+                                                                 std::int64_t end, void* scratch) {
+    const MeetingWindows meeting(rows, g.h, begin, end);
+    const int planes = blocks.planes(block);
+    const std::int64_t first = blocks.first(block), pixels = (end - begin) * g.w.size,
+                       outputs = (meeting.end - meeting.begin) * g.w.outputs;
+    T *to = static_cast<T*>(scratch), *grad = to + pixels * pooling_block;
+    if (cleared) std::fill_n(to, pixels * pooling_block, T(0));
+    gather_planes(grad_y + first * out + meeting.begin * g.w.outputs, out, planes, outputs, grad);
+    body(PixelRows<T>{to, begin, g.w.size, pooling_block}, first, planes, begin, end, meeting, grad);
+    scatter_planes(to, g.input_plane(), planes, pixels, grad_x + first * g.input_plane() + begin * g.w.size);
+  });
+}
+
 }  // namespace
 }  // namespace fastdl::FASTDL_ISA
