@@ -24,9 +24,13 @@ ChannelLanesPlan plan_channel_lanes(const Gather& gather) {
   // cache.
   const std::int64_t most =
       std::clamp<std::int64_t>(buffer_elements / (plan.panels * panel_width<T> * gather.phases), 56, 448);
-  const std::int64_t pixels =
-      std::clamp<std::int64_t>(2 * chunk_work / std::max<std::int64_t>(1, pixel_work), 56, most);
-  plan.band = plan_bands<T>(gather, pixels, false);
+  plan.band = plan_bands<T>(gather, most, false);
+  // A band that is copied costs every chunk that shares its rectangle: better more rectangles than more
+  // shares.
+  if (!plan.band.direct)
+    plan.band = plan_bands<T>(
+        gather, std::clamp<std::int64_t>(2 * chunk_work / std::max<std::int64_t>(1, pixel_work), 56, most),
+        false);
   plan.scattered = plan.band.columns < 5;
   const std::int64_t whole =
       std::max<std::int64_t>(1, gather.images * gather.groups * plan.band.rectangles());
@@ -35,7 +39,7 @@ ChannelLanesPlan plan_channel_lanes(const Gather& gather) {
       std::clamp<std::int64_t>(std::min(ceil_div(wanted_chunks, whole), by_work), 1, plan.panels);
   const std::int64_t taps = std::max<std::int64_t>(1, gather.all_taps() / gather.phases);
   plan.channels = std::max<std::int64_t>(1, lane_depth / taps);
-  if (gather.channels < 3 * plan.channels / 2) plan.channels = gather.channels;
+  if (gather.channels < 3 * plan.channels / 2) plan.channels = std::max<std::int64_t>(1, gather.channels);
   return plan;
 }
 
@@ -111,12 +115,31 @@ void pack_by_taps(const Gather& gather, const T* kernel, int rows, std::int64_t 
   }
 }
 
+/// The same where rows lie side by side and there is one tap, in `phase`: vectors of rows, as they are.
+template <class T>
+void pack_side_by_side(const Gather& gather, const T* kernel, std::int64_t group, int phase,
+                       std::int64_t begin, std::int64_t end, const PackedKernel<T>& packed) {
+  const std::int64_t vectors = ceil_div(gather.rows, lanes<T>);
+  for (std::int64_t c = begin; c < end; ++c) {
+    const T* from = kernel + c * gather.channel_stride + gather.kernel_tap(phase, 0, 0);
+    for (std::int64_t v = 0; v < vectors; ++v) {
+      const std::int64_t panel = v / tile_vectors;
+      const int rows = static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - v * lanes<T>));
+      store(packed.panel(group, phase, panel) + (c * packed.vectors(panel) + v % tile_vectors) * lanes<T>,
+            load_up_to(from + v * lanes<T>, rows));
+    }
+  }
+}
+
 /// Packs what a chunk's share of the channels holds. Kernels are read in the order in which they lie in
 /// memory.
 template <class T>
 void pack_kernel(const Gather& gather, const T* kernel, const PackedKernel<T>& packed) {
   constexpr std::int64_t chunk_elements = 1 << 14;
   const bool in_order = kernel_in_order(gather);
+  int only = 0;  // the phase of the only tap
+  while (only + 1 < gather.phases && gather.taps(only) == 0) ++only;
+  const bool side_by_side = !in_order && gather.row_stride == 1 && gather.all_taps() == 1;
   const std::int64_t vectors = ceil_div(gather.rows, lanes<T>);
   const std::int64_t taps = std::max<std::int64_t>(1, gather.all_taps());
   const std::int64_t together = in_order ? 1 : vectors;  // vectors of rows that a chunk packs
@@ -127,6 +150,9 @@ void pack_kernel(const Gather& gather, const T* kernel, const PackedKernel<T>& p
   parallel_for(gather.groups * shares * channels.pieces, [&](std::int64_t chunk) {
     const std::int64_t piece = chunk % channels.pieces, share = chunk / channels.pieces % shares,
                        group = chunk / channels.pieces / shares;
+    if (side_by_side)
+      return pack_side_by_side(gather, kernel + group * gather.group_stride, group, only,
+                               channels.begin(piece), channels.begin(piece + 1), packed);
     for (std::int64_t c = channels.begin(piece); c < channels.begin(piece + 1);) {
       const std::int64_t end = in_order ? channels.begin(piece + 1) : c + 1;
       for (std::int64_t v = share * together; v < (share + 1) * together; ++v) {
@@ -152,6 +178,7 @@ void pack_kernel(const Gather& gather, const T* kernel, const PackedKernel<T>& p
 template <class T>
 void multiply_rectangle(const DepthWalk& walk, const T* band, std::int64_t row_step, std::int64_t rows,
                         std::int64_t columns, const T* panel, int vectors, TileTarget<T> to) {
+  if (row_step == columns) columns *= rows, rows = 1;  // rows without a gap
   const EvenCut cut(columns, run_rows);
   for (std::int64_t p = 0; p < rows; ++p) {
     for (std::int64_t i = 0; i < cut.pieces; ++i) {
@@ -230,9 +257,9 @@ void gather_rectangle(const Gather& gather, const ChannelLanesPlan& plan,
                             ? operands.bias + group * operands.kernel.padded_rows() + panel * panel_width<T>
                             : nullptr;
         const auto multiply = plan.scattered ? multiply_scattered<T> : multiply_rectangle<T>;
-        if (columns > 0)
-          multiply({end - begin, plan.band.channel_pitch, offsets, taps}, band,
-                   gather.h.step * plan.band.row_pitch, at.rows, columns,
+        if (columns > 0 && (taps > 0 || b == 0))
+          multiply({taps > 0 ? end - begin : 0, plan.band.channel_pitch, offsets, taps}, band,
+                   plan.band.output_pitch(), at.rows, columns,
                    operands.kernel.panel(group, phase, panel) + begin * taps * vectors * lanes<T>, vectors,
                    {buffer, panel_width<T>, bias, b > 0});
         buffers[phase] = {buffer, columns};

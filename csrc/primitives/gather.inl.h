@@ -92,13 +92,18 @@ struct Gather {
   }
 };
 
-/// Where a pointwise gather reads and writes whole planes in order, they are single rows: longer runs.
-FASTDL_INLINE Gather flattened(Gather gather) {
-  const auto pointwise = [](const GatherAxis& axis) {
+/// Whether every output reads its own place alone, and all planes are written.
+FASTDL_INLINE bool is_pointwise(const Gather& gather) {
+  const auto in_place = [](const GatherAxis& axis) {
     return axis.taps == 1 && axis.base == 0 && axis.step == 1 && axis.source == axis.outputs &&
            axis.target_step == 1 && axis.target == axis.outputs;
   };
-  if (gather.phases != 1 || !pointwise(gather.h) || !pointwise(gather.w[0])) return gather;
+  return gather.phases == 1 && in_place(gather.h) && in_place(gather.w[0]);
+}
+
+/// Where a pointwise gather reads and writes whole planes in order, they are single rows: longer runs.
+FASTDL_INLINE Gather flattened(Gather gather) {
+  if (!is_pointwise(gather)) return gather;
   GatherAxis& w = gather.w[0];
   w.kernel_begin += gather.h.kernel_begin * gather.S;
   w.source = w.outputs = w.target = gather.h.outputs * w.outputs;

@@ -14,12 +14,14 @@ double channel_lanes_cost(const Gather& gather) {
       static_cast<double>(std::max<std::int64_t>(1, gather.channels * gather.all_taps() / gather.phases));
   const double rows = static_cast<double>(gather.rows), columns = static_cast<double>(gather.columns());
   const double filled = static_cast<double>(ceil_div(gather.rows, lanes<T>) * lanes<T>) / rows;
-  // Eight sums must be under way to hide an FMA's latency.
+  // Eight sums must be under way to hide an FMA's latency; with one vector of channels each takes a load.
   const double sums = columns < 5 ? 16 : std::min(columns, 14.0) * (gather.rows > lanes<T> ? 2 : 1);
-  return filled * (1 + 10 / depth) / std::min(1.0, sums / 8);
+  const double loads = gather.rows > lanes<T> ? 1 : 1.3;
+  return loads * filled * (1 + 10 / depth) / std::min(1.0, sums / 8);
 }
 
-/// The same for positions as lanes, where loads that straddle cache lines count twice.
+/// The same for positions as lanes, whose loads straddle cache lines and whose results go to many planes at
+/// once.
 template <class T>
 double pixel_lanes_cost(const Gather& gather) {
   const double depth =
@@ -30,8 +32,8 @@ double pixel_lanes_cost(const Gather& gather) {
   const int vectors = position_vectors(rows);
   const double rate = std::min(1.0, rows * vectors / static_cast<double>(rows + 2 * vectors));
   // Where the results of neighbours do not lie side by side, each is a store of its own.
-  const double stores = gather.target.pixel == 1 ? 4 : 4 + 2 * lanes<T>;
-  return filled * (1 + stores / depth) / rate;
+  const double stores = gather.target.pixel == 1 ? 16 : 16 + 2 * lanes<T>;
+  return 1.15 * filled * (1 + stores / depth) / rate;
 }
 
 enum class GatherVariant { channel_lanes, pixel_lanes, winograd2x2, winograd4x4 };
@@ -175,7 +177,8 @@ void gather_by_tiles(const Gather& gather, const T* source, const T* kernel, con
 template <class T>
 void run_gather(const Gather& given, const T* source, const T* kernel, const T* bias, T* target,
                 void* memory) {
-  const Gather gather = flattened(given);
+  Gather gather = flattened(given);
+  if (gather.all_taps() == 0) gather.channels = 0;  // nothing but the bias
   if (gather.images == 0 || gather.rows == 0 || gather.h.outputs == 0 || gather.columns() == 0) return;
   const GatherVariant variant = choose_gather<T>(gather);
   const GatherWorkspace<T> workspace(gather, variant, memory);

@@ -12,13 +12,30 @@ namespace {
 /// How the sum over images and positions is cut: `splits` partial sums of whole rectangles, added in order. A
 /// matter of shape alone.
 struct WeightPlan {
+  static constexpr std::int64_t most_together = 8;
+
   bool rows_as_lanes;
   BandPlan band;
   std::int64_t panels;                            // of a group's rows; 1 with positions as lanes
   std::int64_t splits, channel_cuts, panel_cuts;  // what a chunk is a share of, beside its group
   std::int64_t channels;                          // of a chunk at most
+  std::int64_t together;                          // rectangles summed before the sums are put away
   std::int64_t units(const Gather& g) const { return g.images * band.rectangles(); }
   std::int64_t chunks(const Gather& g) const { return splits * g.groups * channel_cuts * panel_cuts; }
+};
+
+/// The gather as its weight's gradient takes it. That of a pointwise one is the same product with source and
+/// target exchanged: then the one with fewer channels is turned, and the sums are those of the other's rows.
+struct WeightGather {
+  Gather gather;
+  bool exchanged = false;
+
+  explicit WeightGather(const Gather& given) : gather(flattened(given)) {
+    if (!is_pointwise(gather) || gather.rows <= gather.channels) return;
+    exchanged = true;
+    std::swap(gather.rows, gather.channels);
+    std::swap(gather.source, gather.target);
+  }
 };
 
 /// Cost of a product that counts, as in gather_convolution.inl.h: rows as lanes turn the gradient first.
@@ -26,7 +43,7 @@ template <class T>
 bool weight_rows_as_lanes(const Gather& gather) {
   const double rows = static_cast<double>(gather.rows), columns = static_cast<double>(gather.columns());
   const double products = static_cast<double>(gather.channels * gather.taps(0));
-  if (gather.target.pixel != 1) return true;  // the other way reads runs of positions
+  if (gather.target.pixel != 1 || is_pointwise(gather)) return true;  // the other way reads runs of positions
   const double filled = static_cast<double>(ceil_div(gather.rows, lanes<T>) * lanes<T>) / rows;
   const double tile = std::min(products, 8.0) * (gather.rows > lanes<T> ? 2 : 1);
   const double positions_filled =
@@ -61,12 +78,24 @@ WeightPlan plan_weight(const Gather& gather) {
   const std::int64_t by_work = std::max<std::int64_t>(1, work * gather.channels / chunk_work);
   plan.channels = plan.rows_as_lanes ? std::min(fitting, gather.channels) : 1;
   plan.channel_cuts = ceil_div(gather.channels, plan.channels);
-  const std::int64_t wanted =
-      std::min({missing(plan.splits * gather.groups), by_work, ceil_div(gather.channels, 16)});
-  if (plan.channel_cuts < wanted) plan.channel_cuts = wanted;
+  // Cutting the panels copies bands again, where they are copied, and cutting the channels turns gradients
+  // again.
+  const std::int64_t lacking = std::min(missing(plan.splits * gather.groups * plan.channel_cuts),
+                                        ceil_div(by_work, plan.channel_cuts));
+  if (plan.band.direct || gather.channels * 2 < gather.rows) {
+    plan.panel_cuts = std::clamp<std::int64_t>(lacking, 1, plan.panels);
+    plan.channel_cuts *=
+        std::clamp<std::int64_t>(ceil_div(lacking, plan.panel_cuts), 1, ceil_div(plan.channels, 16));
+  } else {
+    const std::int64_t more = std::clamp<std::int64_t>(lacking, 1, ceil_div(plan.channels, 16));
+    plan.channel_cuts *= more;
+    plan.panel_cuts = std::clamp<std::int64_t>(ceil_div(lacking, more), 1, plan.panels);
+  }
   plan.channels = ceil_div(gather.channels, plan.channel_cuts);
-  plan.panel_cuts = std::clamp<std::int64_t>(
-      std::min(missing(plan.splits * gather.groups * plan.channel_cuts), by_work), 1, plan.panels);
+  // Several rectangles are summed before their sums are put away.
+  plan.together = plan.rows_as_lanes
+                      ? std::clamp<std::int64_t>(224 / plan.band.pixels(), 1, WeightPlan::most_together)
+                      : 1;
   return plan;
 }
 
@@ -132,12 +161,20 @@ void turn_gradient(const Gather& gather, const Rectangle& at, const T* grad, int
   }
 }
 
-/// Adds the products of a rectangle's band and one panel of the gradient to `sums` (channels * taps, width).
+/// A rectangle's band and its turned gradient.
 template <class T>
-void add_rectangle(const Gather& gather, const WeightPlan& plan, const WeightOperands<T>& operands,
-                   const Rectangle& at, const T* band, const T* panel, int vectors, std::int64_t channels,
-                   bool accumulate, T* sums) {
-  const DepthWalk walk{at.rows, gather.h.step * plan.band.row_pitch, operands.column_steps, at.columns};
+struct TurnedRectangle {
+  Rectangle at;
+  const T* band;
+  T* panel;
+};
+
+/// Adds the products of some rectangles' bands and one panel of their gradient to `sums` (channels * taps,
+/// width).
+template <class T>
+void add_rectangles(const Gather& gather, const WeightPlan& plan, const WeightOperands<T>& operands,
+                    const TurnedRectangle<T>* rectangles, std::int64_t count, int vectors,
+                    std::int64_t channels, bool accumulate, T* sums) {
   const std::int64_t taps = gather.taps(0), width = vectors * lanes<T>;
   const EvenCut tiles(channels * taps, scattered_rows);
   std::int64_t offsets[scattered_rows];
@@ -148,8 +185,13 @@ void add_rectangle(const Gather& gather, const WeightPlan& plan, const WeightOpe
       offsets[j] = channel * plan.band.channel_pitch + operands.tap_offsets[tap];
       if (++tap == taps) tap = 0, ++channel;
     }
-    lane_tile<true, T>(rows, vectors)(walk, band, offsets, panel,
-                                      {sums + tiles.begin(i) * width, width, nullptr, accumulate});
+    const auto tile = lane_tile<true, T>(rows, vectors);
+    for (std::int64_t r = 0; r < count; ++r) {
+      const Rectangle& at = rectangles[r].at;
+      tile({at.rows, plan.band.output_pitch(), operands.column_steps, at.columns}, rectangles[r].band,
+           offsets, rectangles[r].panel,
+           {sums + tiles.begin(i) * width, width, nullptr, accumulate || r > 0});
+    }
   }
 }
 
@@ -160,34 +202,51 @@ void sum_share_by_rows(const Gather& gather, const WeightPlan& plan, const Weigh
   const std::int64_t units = plan.units(gather), padded = padded_rows(gather, plan, lanes<T>);
   const std::int64_t band_size =
       plan.band.direct ? 0 : ceil_div(plan.channels * plan.band.channel_pitch + band_slack<T>, 16) * 16;
-  const Workspace memory(static_cast<std::size_t>(band_size + plan.band.pixels() * panel_width<T>) *
-                         sizeof(T));
+  const std::int64_t size = band_size + plan.band.pixels() * panel_width<T>;
+  const Workspace memory(static_cast<std::size_t>(plan.together * size) * sizeof(T));
   T* const scratch = static_cast<T*>(memory.data());
-  T* const turned = scratch + band_size;
   const T* source = operands.source + share.group * gather.channels * gather.source.channel;
   T* const sums = operands.partial + share.split * partial_size<T>(gather, plan) +
                   share.group * padded * gather.channels * taps;
   const std::int64_t first = share.split * units / plan.splits,
                      last = (share.split + 1) * units / plan.splits;
-  for (std::int64_t unit = first; unit < last; ++unit) {
-    const Rectangle at =
-        plan.band.rectangle(gather, unit / plan.band.rectangles(), unit % plan.band.rectangles());
-    const T* band = band_of(gather, plan.band, at, source, share.channel, share.channel_end, scratch);
+  TurnedRectangle<T> rectangles[WeightPlan::most_together];
+  for (std::int64_t unit = first; unit < last; unit += plan.together) {
+    const std::int64_t count = std::min(plan.together, last - unit);
+    for (std::int64_t r = 0; r < count; ++r) {
+      const Rectangle at = plan.band.rectangle(gather, (unit + r) / plan.band.rectangles(),
+                                               (unit + r) % plan.band.rectangles());
+      T* const own = scratch + r * size;
+      rectangles[r] = {at, band_of(gather, plan.band, at, source, share.channel, share.channel_end, own),
+                       own + band_size};
+    }
     for (std::int64_t panel = share.panel; panel < share.panel_end; ++panel) {
       const std::int64_t row = panel * panel_width<T>;
       const int rows = static_cast<int>(std::min<std::int64_t>(panel_width<T>, gather.rows - row));
       const int vectors = rows > lanes<T> ? tile_vectors : 1;
-      turn_gradient(gather, at, operands.grad + (share.group * gather.rows + row) * gather.target.channel,
-                    rows, vectors, turned);
-      add_rectangle(gather, plan, operands, at, band, turned, vectors, channels, unit > first,
-                    sums + (row * gather.channels + share.channel * vectors * lanes<T>)*taps);
+      for (std::int64_t r = 0; r < count; ++r)
+        turn_gradient(gather, rectangles[r].at,
+                      operands.grad + (share.group * gather.rows + row) * gather.target.channel, rows,
+                      vectors, rectangles[r].panel);
+      add_rectangles(gather, plan, operands, rectangles, count, vectors, channels, unit > first,
+                     sums + (row * gather.channels + share.channel * vectors * lanes<T>)*taps);
     }
   }
 }
 
-/// Adds the partial sums in order and turns them: grad_kernel (groups * rows, channels, taps).
+/// A vector of partial sums, added in order.
 template <class T>
-void turn_partial_sums(const Gather& gather, const WeightPlan& plan, const T* partial, T* grad_kernel) {
+FASTDL_INLINE Vec<T> add_splits(const T* from, std::int64_t splits, std::int64_t size) {
+  Vec<T> sum = load(from);
+  for (std::int64_t split = 1; split < splits; ++split) sum += load(from + split * size);
+  return sum;
+}
+
+/// Adds the partial sums in order: grad_kernel (groups * rows, channels, taps), which takes turning, or where
+/// source and target are exchanged (groups, channels, rows).
+template <class T>
+void write_partial_sums(const Gather& gather, bool exchanged, const WeightPlan& plan, const T* partial,
+                        T* grad_kernel) {
   constexpr std::int64_t step = 32 * lanes<T>;
   const std::int64_t products = gather.channels * gather.taps(0),
                      padded = padded_rows(gather, plan, lanes<T>);
@@ -200,15 +259,19 @@ void turn_partial_sums(const Gather& gather, const WeightPlan& plan, const T* pa
     const std::int64_t width = gather.rows - panel_row > lanes<T> ? panel_width<T> : lanes<T>;
     const int rows = static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - row));
     const T* from = partial + (group * padded + panel_row) * products + v % tile_vectors * lanes<T>;
+    const std::int64_t end = std::min(products, begin + step);
+    if (exchanged) {
+      T* to = grad_kernel + group * gather.rows * products + row;
+      for (std::int64_t j = begin; j < end; ++j)
+        store_up_to(to + j * gather.rows, add_splits(from + j * width, plan.splits, size), rows);
+      return;
+    }
     T* to = grad_kernel + (group * gather.rows + row) * products;
     Vec<T> block[lanes<T>];
-    for (std::int64_t j = begin; j < std::min(products, begin + step); j += lanes<T>) {
-      const int count = static_cast<int>(std::min<std::int64_t>(lanes<T>, products - j));
-      for (int i = 0; i < lanes<T>; ++i) {
-        block[i] = i < count ? load(from + (j + i) * width) : Vec<T>{};
-        for (std::int64_t split = 1; i < count && split < plan.splits; ++split)
-          block[i] += load(from + split * size + (j + i) * width);
-      }
+    for (std::int64_t j = begin; j < end; j += lanes<T>) {
+      const int count = static_cast<int>(std::min<std::int64_t>(lanes<T>, end - j));
+      for (int i = 0; i < lanes<T>; ++i)
+        block[i] = i < count ? add_splits(from + (j + i) * width, plan.splits, size) : Vec<T>{};
       transpose(block);
       for (int i = 0; i < rows; ++i) store_up_to(to + i * products + j, block[i], count);
     }
@@ -279,7 +342,7 @@ void sum_share_by_positions(const Gather& gather, const WeightPlan& plan, const 
         for (std::int64_t i = 0; i < tiles.pieces; ++i)
           dot_tile<T>(static_cast<int>(tiles.size(i)), std::make_index_sequence<dot_taps>{})(
               at, from.at, from.row, band + (c - share.channel) * plan.band.channel_pitch,
-              gather.h.step * plan.band.row_pitch, operands.tap_offsets + tiles.begin(i),
+              plan.band.output_pitch(), operands.tap_offsets + tiles.begin(i),
               sums + (row * gather.channels + c) * taps + tiles.begin(i));
     }
   }
@@ -301,7 +364,7 @@ void add_partial_sums(const WeightPlan& plan, std::int64_t size, const T* partia
 
 template <class T>
 std::size_t gather_weight_workspace_bytes(const Gather& given) {
-  const Gather gather = flattened(given);
+  const Gather gather = WeightGather(given).gather;
   const WeightPlan plan = plan_weight<T>(gather);
   return static_cast<std::size_t>(plan.splits * partial_size<T>(gather, plan)) * sizeof(T) + 64 +
          static_cast<std::size_t>(gather.taps(0) + plan.band.columns) * sizeof(std::int64_t);
@@ -309,7 +372,7 @@ std::size_t gather_weight_workspace_bytes(const Gather& given) {
 
 template <class T>
 FASTDL_INLINE const char* gather_weight_variant(const Gather& gather) {
-  return weight_rows_as_lanes<T>(flattened(gather)) ? "rows as lanes" : "positions as lanes";
+  return weight_rows_as_lanes<T>(WeightGather(gather).gather) ? "rows as lanes" : "positions as lanes";
 }
 
 /// grad_kernel (groups * rows, channels, taps) of a forward gather from its source and the gradient of its
@@ -317,7 +380,9 @@ FASTDL_INLINE const char* gather_weight_variant(const Gather& gather) {
 template <class T>
 void run_gather_weight(const Gather& given, const T* source, const T* grad_target, T* grad_kernel,
                        void* workspace) {
-  const Gather gather = flattened(given);
+  const WeightGather form(given);
+  const Gather& gather = form.gather;
+  if (form.exchanged) std::swap(source, grad_target);
   const WeightPlan plan = plan_weight<T>(gather);
   const std::int64_t size = gather.groups * gather.rows * gather.channels * gather.taps(0);
   if (plan.units(gather) == 0) {
@@ -340,7 +405,7 @@ void run_gather_weight(const Gather& given, const T* source, const T* grad_targe
       sum_share_by_positions(gather, plan, operands, share);
   });
   if (plan.rows_as_lanes)
-    turn_partial_sums(gather, plan, partial, grad_kernel);
+    write_partial_sums(gather, form.exchanged, plan, partial, grad_kernel);
   else
     add_partial_sums(plan, size, partial, grad_kernel);
 }

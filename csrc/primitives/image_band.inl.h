@@ -23,8 +23,12 @@ struct BandPlan {
   bool direct;                         // the band is the source itself
   std::int64_t lowest_h, lowest_w;     // the source position that the band of output (0, 0) begins with
   std::int64_t phases;                 // along the width: remainders by the step that taps meet
+  std::int64_t row_stride;             // source rows from one row of the band to the next
+  std::int64_t row_step;               // rows of the band from one output row to the next
   std::int64_t band_rows, phase_width, row_pitch, channel_pitch;
 
+  /// Elements from one output row's place in the band to the next one's.
+  std::int64_t output_pitch() const { return row_step * row_pitch; }
   std::int64_t rectangles() const { return row_cuts * column_cuts; }
   std::int64_t pixels() const { return rows * columns; }
 
@@ -85,12 +89,14 @@ BandPlan plan_bands(const Gather& gather, std::int64_t pixels, bool copy) {
   }
   plan.lowest_h = gather.h.lowest();
   inside = inside && plan.lowest_h >= 0 && (P - 1) * gather.h.step + gather.h.highest() < gather.h.source;
+  plan.row_stride = 1, plan.row_step = gather.h.step;
   plan.direct = !copy && inside && gather.step_w() == 1 && gather.source.pixel == 1;
   if (plan.direct) {
     plan.row_pitch = gather.source.row, plan.channel_pitch = gather.source.channel;
     return plan;
   }
-  plan.band_rows = (plan.rows - 1) * gather.h.step + gather.h.highest() - plan.lowest_h + 1;
+  if (gather.h.taps == 1) std::swap(plan.row_stride, plan.row_step);  // rows that no tap meets stay out
+  plan.band_rows = (plan.rows - 1) * plan.row_step + gather.h.highest() - plan.lowest_h + 1;
   const std::int64_t band_columns = (plan.columns - 1) * gather.step_w() + highest_w - plan.lowest_w + 1;
   plan.phase_width = ceil_div(band_columns, gather.step_w());
   plan.phases = std::min(gather.step_w(), highest_w - plan.lowest_w + 1);
@@ -209,14 +215,15 @@ void copy_padded_pixels(const T* source, std::int64_t extent, std::int64_t pixel
   }
 }
 
-/// A band with a step of 4 along rows that lie in order: `rows` rows from (h, w) on, of `channels` planes.
+/// A band with a step of 4 along rows that lie in order: rows h, h + row_stride, … before `end`, of
+/// `channels` planes, from column w on.
 template <class T>
 __attribute__((noinline)) void copy_planes_by_four(const Gather& gather, const BandPlan& plan, const T* image,
-                                                   std::int64_t h, std::int64_t w, std::int64_t rows,
+                                                   std::int64_t h, std::int64_t w, std::int64_t end,
                                                    std::int64_t width, std::int64_t channels, T* band) {
   for (std::int64_t c = 0; c < channels; ++c, image += gather.source.channel) {
     T* to = band + c * plan.channel_pitch;
-    for (std::int64_t i = h; i < h + rows; ++i, to += plan.row_pitch) {
+    for (std::int64_t i = h; i < end; i += plan.row_stride, to += plan.row_pitch) {
       if (i < 0 || i >= gather.h.source) {
         fill_zeros(to, plan.row_pitch);
         continue;
@@ -236,10 +243,11 @@ void copy_band(const Gather& gather, const BandPlan& plan, const Rectangle& at, 
   const T* image = source + at.image * gather.source.image + begin * gather.source.channel;
   const std::int64_t first_h = at.row * gather.h.step + plan.lowest_h,
                      first_w = at.column * w.step + plan.lowest_w;
-  const std::int64_t rows = plan.band_rows - (plan.rows - at.rows) * gather.h.step;
+  const std::int64_t rows = plan.band_rows - (plan.rows - at.rows) * plan.row_step;
   const std::int64_t width = plan.phase_width - (plan.columns - at.columns);
   if (gather.source.pixel == 1 && w.step == 4 && plan.phases == 4)
-    return copy_planes_by_four(gather, plan, image, first_h, first_w, rows, width, end - begin, band);
+    return copy_planes_by_four(gather, plan, image, first_h, first_w, first_h + rows * plan.row_stride, width,
+                               end - begin, band);
   for (std::int64_t phase = 0; phase < plan.phases; ++phase) {
     const Inside inside(w.source, first_w + phase, w.step, width);
     T* const to = band + phase * plan.phase_width;
@@ -248,10 +256,10 @@ void copy_band(const Gather& gather, const BandPlan& plan, const Rectangle& at, 
         const T* plane = image + c * gather.source.channel + first_w + phase;
         for (std::int64_t i = 0; i < rows; ++i) {
           T* row = to + c * plan.channel_pitch + i * plan.row_pitch;
-          const std::int64_t h = first_h + i;
+          const std::int64_t h = first_h + i * plan.row_stride;
           if (h >= 0 && h < gather.h.source) {
             // The processor's own prefetching is too slow for a few lines of every plane.
-            prefetch_run(plane + gather.source.channel + h * gather.source.row + inside.begin * w.step,
+            prefetch_run(plane + 4 * gather.source.channel + h * gather.source.row + inside.begin * w.step,
                          (inside.end - inside.begin) * w.step);
             copy_padded(plane + h * gather.source.row, inside, w.step, width, row);
           } else {
@@ -262,7 +270,7 @@ void copy_band(const Gather& gather, const BandPlan& plan, const Rectangle& at, 
       continue;
     }
     for (std::int64_t i = 0; i < rows; ++i) {
-      const std::int64_t h = first_h + i;
+      const std::int64_t h = first_h + i * plan.row_stride;
       const T* row = h >= 0 && h < gather.h.source ? image + h * gather.source.row : nullptr;
       copy_padded_pixels(row, w.source, gather.source.pixel, first_w + phase, w.step, width, end - begin,
                          plan.channel_pitch, to + i * plan.row_pitch);

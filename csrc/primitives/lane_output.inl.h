@@ -52,6 +52,14 @@ void write_two_phases(const T* even, const T* odd, std::int64_t count, std::int6
     load_turned(even + j * panel_width<T>, a, first);
     load_turned(odd + j * panel_width<T>, b, second);
     const int low = static_cast<int>(std::min<std::int64_t>(n, a + b)), high = static_cast<int>(a + b) - low;
+    if (high == n && channels == n) {
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i) {
+        const Two<Vec<T>> both = interleave(first[i], second[i]);
+        store(to + i * pitch + 2 * j, both.first), store(to + i * pitch + 2 * j + n, both.second);
+      }
+      continue;
+    }
     for (int i = 0; i < channels; ++i) {
       T* row = to + i * pitch + 2 * j;
       store_up_to(row, interleave(first[i], second[i]).first, low);

@@ -54,6 +54,9 @@ struct TileTarget {
 inline constexpr int run_rows = tile_rows;
 inline constexpr int scattered_rows = tile_rows < 8 ? tile_rows : 8;
 
+/// How far ahead rows that lie side by side are fetched.
+inline constexpr std::int64_t rows_ahead = 2 * run_rows;
+
 /// Columns of a panel of B.
 template <class T>
 inline constexpr int panel_width = tile_vectors * lanes<T>;
@@ -87,6 +90,9 @@ __attribute__((noinline)) void multiply_lanes(const DepthWalk& walk, const T* a,
   for (std::int64_t o = walk.outer; o > 0; --o, a += walk.outer_stride) {
     for (const std::int64_t* inner = walk.inner; inner != inner_end; ++inner, b += Vectors * lanes<T>) {
       const T* at = a + *inner;
+      // Runs as short as a tile's are no stream to the processor's own prefetching, and all of a tile's at
+      // once would take every slot for a miss: one a step, for the tile after the next.
+      if constexpr (!Scattered) __builtin_prefetch(at + rows_ahead);
       Vec<T> row[Vectors];
 #pragma GCC unroll 4
       for (int j = 0; j < Vectors; ++j) row[j] = load(b + j * lanes<T>);

@@ -8,6 +8,8 @@
 namespace fastdl::FASTDL_ISA {
 namespace {
 
+inline constexpr int most_position_vectors = 8;
+
 /// Vectors of positions in a tile of `rows` channels: as many as the registers hold beside a row of them.
 FASTDL_INLINE constexpr int position_vectors(int rows) {
 #if FASTDL_VECTOR_BYTES == 64 || defined(__aarch64__)
@@ -16,7 +18,7 @@ FASTDL_INLINE constexpr int position_vectors(int rows) {
   constexpr int registers = 15;
 #endif
   const int vectors = registers / (rows + 1);
-  return vectors > 8 ? 8 : vectors < 1 ? 1 : vectors;
+  return std::clamp(vectors, 1, most_position_vectors);
 }
 
 /// How a gather with positions as lanes is cut. Vectors of a rectangle are numbered row by row.
@@ -65,7 +67,7 @@ PixelLanesPlan plan_pixel_lanes(const Gather& gather) {
       std::clamp<std::int64_t>(std::min(ceil_div(wanted_chunks, whole), by_work), 1, plan.panels);
   const std::int64_t taps = std::max<std::int64_t>(1, gather.all_taps() / gather.phases);
   plan.channels = std::max<std::int64_t>(1, 128 / taps);
-  if (gather.channels < 3 * plan.channels / 2) plan.channels = gather.channels;
+  if (gather.channels < 3 * plan.channels / 2) plan.channels = std::max<std::int64_t>(1, gather.channels);
   return plan;
 }
 
@@ -85,7 +87,11 @@ __attribute__((noinline)) void multiply_positions(const DepthWalk& walk, const T
       const T* at = band + *inner;
       Vec<T> row[vectors];
 #pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) row[j] = load(at + offset[j]);
+      for (int j = 0; j < vectors; ++j) {
+        row[j] = load(at + offset[j]);
+        // For the tile after the next, as in lane_tile.inl.h, where the sums leave the loads room for it.
+        if constexpr (Rows >= 4) __builtin_prefetch(at + offset[j] + 2 * vectors * lanes<T>);
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 8
@@ -159,40 +165,50 @@ struct PixelLanesOperands {
   const std::int64_t* tap_offsets;  // of all phases, one after another
 };
 
-/// A tile's results in every phase, and where its vectors stand in the rectangle.
+/// A tile's results in every phase, where its vectors stand in the rectangle, and where they go: vector i of
+/// a channel's plane at `to[i]`, `valid[phase][i]` of its lanes.
 template <class T>
 struct PositionResults {
   const PositionVectors<T>* vectors;
   std::int64_t first, count;
   T* phase[Gather::most_phases];
+  std::int64_t to[Gather::most_phases][most_position_vectors];
+  int valid[Gather::most_phases][most_position_vectors];
+
+  void place(const Gather& gather, const Rectangle& at) {
+    for (int p = 0; p < gather.phases; ++p) {
+      const RectangleTarget<T> target(gather, p, at, nullptr);
+      const std::int64_t begin = target.at - static_cast<T*>(nullptr);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t q = vectors[p].column(first + i);
+        to[p][i] = begin + vectors[p].row(first + i) * target.row + q * target.column;
+        valid[p][i] = static_cast<int>(std::clamp<std::int64_t>(vectors[p].columns - q, 0, lanes<T>));
+      }
+    }
+  }
 };
 
 /// Writes vectors of one channel; `row` is the channel's place in the tile's results.
 template <class T>
-void write_positions(const Gather& gather, const Rectangle& at, const PositionResults<T>& results,
-                     std::int64_t row, T bias, T* target) {
+void write_positions(const Gather& gather, const PositionResults<T>& results, std::int64_t row, T bias,
+                     T* target) {
   const bool in_turns = gather.phases == 2 && gather.target.pixel == 1 && gather.w[0].target_step == 2 &&
                         gather.w[0].target_begin == 0;
   for (int phase = 0; phase < (in_turns ? 1 : gather.phases); ++phase) {
-    const RectangleTarget<T> to(gather, phase, at, target);
-    const PositionVectors<T>& vectors = results.vectors[phase];
+    const std::int64_t column = gather.w[phase].target_step * gather.target.pixel;
     for (std::int64_t i = 0; i < results.count; ++i) {
-      const std::int64_t q = vectors.column(results.first + i);
-      const auto in_columns = [&](int of) {
-        return static_cast<int>(std::clamp<std::int64_t>(results.vectors[of].columns - q, 0, lanes<T>));
-      };
-      const int count = in_columns(phase);
+      const int count = results.valid[phase][i];
       const Vec<T> values = load(results.phase[phase] + row + i * lanes<T>) + bias;
-      T* begin = to.at + vectors.row(results.first + i) * to.row + q * to.column;
+      T* begin = target + results.to[phase][i];
       if (in_turns) {
         const Vec<T> odd = load(results.phase[1] + row + i * lanes<T>) + bias;
-        const int both = count + in_columns(1), low = std::min(lanes<T>, both);
+        const int both = count + results.valid[1][i], low = std::min(lanes<T>, both);
         store_up_to(begin, interleave(values, odd).first, low);
         if (both > low) store_up_to(begin + lanes<T>, interleave(values, odd).second, both - low);
-      } else if (to.column == 1) {
+      } else if (column == 1) {
         store_up_to(begin, values, count);
       } else {
-        for (int j = 0; j < count; ++j) begin[j * to.column] = values[j];
+        for (int j = 0; j < count; ++j) begin[j * column] = values[j];
       }
     }
   }
@@ -205,7 +221,7 @@ void multiply_tile(const Gather& gather, const PixelLanesPlan& plan, const Pixel
                    const T* band, const PositionResults<T>& results) {
   const auto tile = position_tile<T>(plan.height, std::make_index_sequence<tile_rows>{});
   const std::int64_t* taps_at = operands.tap_offsets;
-  std::int64_t offsets[8];
+  std::int64_t offsets[most_position_vectors];
   for (int j = 0; j < plan.width(); ++j)
     offsets[j] = results.vectors[0].offset(results.first + std::min<std::int64_t>(j, results.count - 1));
   for (int phase = 0; phase < gather.phases; ++phase) {
@@ -217,21 +233,6 @@ void multiply_tile(const Gather& gather, const PixelLanesPlan& plan, const Pixel
   }
 }
 
-/// Fetches what a tile a few further on will read of channels [begin, end) of the source itself: the
-/// processor's own prefetching does not see so many short runs. What lies behind the rectangle is the next
-/// chunk's.
-template <class T>
-void prefetch_tile_ahead(const PixelLanesPlan& plan, const PositionResults<T>& results, const T* band,
-                         std::int64_t begin, std::int64_t end) {
-  constexpr std::int64_t tiles_ahead = 4, line = 64 / sizeof(T);
-  if (!plan.band.direct) return;
-  const std::int64_t run = plan.width() * lanes<T>;
-  const T* at = band + results.vectors[0].offset(results.first) + tiles_ahead * run;
-  for (std::int64_t c = begin; c < end; ++c)
-    for (std::int64_t i = 0; i < run; i += line)
-      __builtin_prefetch(at + c * plan.band.channel_pitch + i, 0, 2);
-}
-
 /// One rectangle of one image and group: panels [first, last).
 template <class T>
 void gather_positions(const Gather& gather, const PixelLanesPlan& plan, const PixelLanesOperands<T>& operands,
@@ -240,7 +241,7 @@ void gather_positions(const Gather& gather, const PixelLanesPlan& plan, const Pi
   PositionVectors<T> vectors[Gather::most_phases];
   for (int phase = 0; phase < gather.phases; ++phase) {
     const std::int64_t columns = std::clamp<std::int64_t>(gather.w[phase].outputs - at.column, 0, at.columns);
-    vectors[phase] = {at.rows, columns, ceil_div(at.columns, lanes<T>), gather.h.step * plan.band.row_pitch,
+    vectors[phase] = {at.rows, columns, ceil_div(at.columns, lanes<T>), plan.band.output_pitch(),
                       plan.band.direct};
   }
   const std::int64_t width = plan.width(), tiles = ceil_div(vectors[0].count(), width);
@@ -256,20 +257,20 @@ void gather_positions(const Gather& gather, const PixelLanesPlan& plan, const Pi
     const std::int64_t begin = blocks.begin(b), end = std::min(gather.channels, blocks.begin(b + 1));
     const T* band = band_of(gather, plan.band, at, source, begin, end, scratch);
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      PositionResults<T> results{
-          vectors, tile * width, std::min(width, vectors[0].count() - tile * width), {}};
+      PositionResults<T> results{};
+      results.vectors = vectors, results.first = tile * width,
+      results.count = std::min(width, vectors[0].count() - tile * width);
+      results.place(gather, at);
       for (std::int64_t panel = first; panel < last; ++panel) {
         const std::int64_t slot = kept > 1 ? tile * (last - first) + panel - first : 0;
         for (int phase = 0; phase < gather.phases; ++phase)
           results.phase[phase] = scratch + band_size + (slot * gather.phases + phase) * position_tile_size<T>;
-        prefetch_tile_ahead(plan, results, band, (panel - first) * (end - begin) / (last - first),
-                            (panel - first + 1) * (end - begin) / (last - first));
         multiply_tile(gather, plan, operands, group, panel, begin, end, band, results);
         if (b + 1 < blocks.pieces) continue;
         const std::int64_t row = panel * plan.height;
         for (std::int64_t i = 0; i < std::min<std::int64_t>(plan.height, gather.rows - row); ++i) {
           const std::int64_t channel = group * gather.rows + row + i;
-          write_positions(gather, at, results, i * width * lanes<T>,
+          write_positions(gather, results, i * width * lanes<T>,
                           operands.bias ? operands.bias[channel] : T(0),
                           operands.target + channel * gather.target.channel);
         }

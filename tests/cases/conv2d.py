@@ -24,7 +24,14 @@ PARAMETERS = [
     case("depthwise", (2, 5, 9, 9), (10, 1, 3, 3), groups=5, stride=(2, 2), padding=(1, 1)),
     case("pointwise", (3, 17, 7, 7), (19, 17, 1, 1)),
     case("pointwise_stride", (2, 8, 9, 9), (6, 8, 1, 1), stride=(2, 2)),
+    case("pointwise_expand", (3, 20, 9, 11), (70, 20, 1, 1)),
+    case("pointwise_groups", (2, 12, 7, 9), (70, 6, 1, 1), groups=2),
+    case("pointwise_stride_expand", (2, 18, 9, 10), (36, 18, 1, 1), stride=(2, 2)),
+    case("flat_kernel", (2, 5, 11, 12), (6, 5, 1, 3), stride=(3, 2), padding=(1, 1)),
+    case("flat_kernel_stride_4", (2, 3, 13, 25), (5, 3, 1, 4), stride=(4, 4), padding=(2, 1)),
     case("kernel_is_image", (4, 3, 5, 6), (7, 3, 5, 6)),
+    case("kernel_is_image_of_one", (1, 3, 5, 6), (7, 3, 5, 6)),
+    case("kernel_is_image_in_groups", (4, 6, 3, 3), (4, 3, 3, 3), groups=2),
     case("padding_over_kernel", (2, 2, 4, 4), (3, 2, 1, 1), padding=(2, 1)),
     case("wide_kernel", (1, 2, 4, 40), (3, 2, 1, 31), padding=(0, 15)),
     case("stride_over_image", (2, 2, 5, 5), (3, 2, 3, 3), stride=(2**31 - 1, 10**8 + 7), dilation=(2, 2)),
@@ -40,7 +47,9 @@ SIZES = [
         for k in (1, 5, 6, 7, 13, 14, 15, 29)
     ),
     case("deep", (2, 67, 6, 5), (9, 67, 2, 2)),  # more taps than one block of depth holds
+    case("deep_pointwise", (2, 301, 5, 7), (40, 301, 1, 1)),
     case("many_rows", (1, 8, 6, 6), (130, 8, 3, 3)),
+    case("many_small_images", (9, 24, 4, 5), (36, 24, 3, 3), padding=(1, 1)),
 ]
 
 NETWORKS = [
@@ -68,6 +77,8 @@ ALL = PARAMETERS + SIZES + WINOGRAD + NETWORKS
 THREADED = [
     case("threaded", (3, 16, 33, 35), (24, 16, 3, 3), padding=(1, 1)),
     case("threaded_stride", (7, 16, 33, 35), (24, 16, 3, 3), stride=(2, 2)),
+    case("threaded_pointwise", (5, 24, 29, 31), (96, 24, 1, 1)),
+    case("threaded_kernel_is_image", (70, 16, 5, 5), (200, 16, 5, 5)),
 ]
 
 # ---- for the bench: layers of known networks
