@@ -68,6 +68,14 @@ def test_named_padding(padding, pads, device):
     np.testing.assert_array_equal(F.conv2d(x, w, padding=padding), F.conv2d(np.pad(x, pads), w))
 
 
+def test_same_padding_of_a_kernel_as_large_as_the_image(device):
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, 3, 2, 4)), rng.standard_normal((5, 3, 2, 4))
+    np.testing.assert_array_equal(
+        F.conv2d(x, w, padding="same"), F.conv2d(np.pad(x, [(0, 0), (0, 0), (0, 1), (1, 2)]), w)
+    )
+
+
 X, W = np.zeros((2, 4, 8, 8), np.float32), np.zeros((6, 4, 3, 3), np.float32)
 
 

@@ -28,7 +28,10 @@ PARAMETERS = [
     case("groups", (2, 6, 5, 5), (6, 3, 3, 3), groups=3, stride=(2, 2), padding=(1, 1)),
     case("depthwise", (2, 5, 5, 5), (5, 1, 4, 4), groups=5, stride=(2, 2), padding=(1, 1)),
     case("pointwise", (3, 17, 7, 7), (17, 19, 1, 1)),
+    case("pointwise_stride", (2, 36, 5, 6), (36, 18, 1, 1), stride=(2, 2), output_padding=(1, 0)),
     case("from_one_pixel", (4, 7, 1, 1), (7, 6, 4, 4)),
+    case("from_one_pixel_of_one", (1, 7, 1, 1), (7, 6, 4, 4)),
+    case("from_one_pixel_in_groups", (4, 6, 1, 1), (6, 5, 3, 2), groups=2),
     case("only_the_middle", (2, 3, 3, 3), (3, 4, 5, 5), padding=(3, 2)),
 ]
 

@@ -1,6 +1,6 @@
 #include "ops/conv2d/conv2d.h"
 #include "ops/conv2d/conv2d_bf16.inl.h"
-#include "primitives/convolution_gathers.inl.h"
+#include "primitives/convolution_passes.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
@@ -12,51 +12,43 @@ FASTDL_INLINE bool is_bf16(const ConvolutionGeometry& g) {
 std::size_t conv2d_forward_workspace_bytes(const ConvolutionGeometry& g) {
   if (is_bf16(g)) return conv2d_bf16_forward_bytes(g);
   std::size_t bytes = 0;
-  with_type(g.dtype, [&]<class T>(T) { bytes = gather_workspace_bytes<T>(forward_gather(g)); });
+  with_type(g.dtype, [&]<class T>(T) { bytes = forward_pass_bytes<T>(g); });
   return bytes;
 }
 
 Status conv2d_forward(const Launch& launch, const ConvolutionGeometry& g, const void* x, const void* weight,
                       const void* bias, void* y) {
   if (is_bf16(g)) return conv2d_bf16_forward(launch, g, x, weight, bias, y), Status{};
-  with_type(g.dtype, [&]<class T>(T) {
-    run_gather(forward_gather(g), static_cast<const T*>(x), static_cast<const T*>(weight),
-               static_cast<const T*>(bias), static_cast<T*>(y), launch.workspace);
-  });
+  with_type(g.dtype, [&]<class T>(T) { run_forward_pass<T>(g, x, weight, bias, y, launch.workspace); });
   return {};
 }
 
 std::size_t conv2d_backward_input_workspace_bytes(const ConvolutionGeometry& g) {
   if (is_bf16(g)) return conv2d_bf16_input_bytes(g);
   std::size_t bytes = 0;
-  with_type(g.dtype, [&]<class T>(T) { bytes = backward_workspace_bytes<T>(g); });
+  with_type(g.dtype, [&]<class T>(T) { bytes = input_pass_bytes<T>(g); });
   return bytes;
 }
 
 Status conv2d_backward_input(const Launch& launch, const ConvolutionGeometry& g, const void* grad_y,
                              const void* weight, void* grad_x) {
   if (is_bf16(g)) return conv2d_bf16_input(launch, g, grad_y, weight, grad_x), Status{};
-  with_type(g.dtype, [&]<class T>(T) {
-    run_backward(g, static_cast<const T*>(grad_y), static_cast<const T*>(weight),
-                 static_cast<const T*>(nullptr), static_cast<T*>(grad_x), launch.workspace);
-  });
+  with_type(g.dtype,
+            [&]<class T>(T) { run_input_pass<T>(g, grad_y, weight, nullptr, grad_x, launch.workspace); });
   return {};
 }
 
 std::size_t conv2d_backward_weight_workspace_bytes(const ConvolutionGeometry& g) {
   if (is_bf16(g)) return conv2d_bf16_weight_bytes(g);
   std::size_t bytes = 0;
-  with_type(g.dtype, [&]<class T>(T) { bytes = gather_weight_workspace_bytes<T>(forward_gather(g)); });
+  with_type(g.dtype, [&]<class T>(T) { bytes = weight_pass_bytes<T>(g); });
   return bytes;
 }
 
 Status conv2d_backward_weight(const Launch& launch, const ConvolutionGeometry& g, const void* grad_y,
                               const void* x, void* grad_weight) {
   if (is_bf16(g)) return conv2d_bf16_weight(launch, g, grad_y, x, grad_weight), Status{};
-  with_type(g.dtype, [&]<class T>(T) {
-    run_gather_weight(forward_gather(g), static_cast<const T*>(x), static_cast<const T*>(grad_y),
-                      static_cast<T*>(grad_weight), launch.workspace);
-  });
+  with_type(g.dtype, [&]<class T>(T) { run_weight_pass<T>(g, x, grad_y, grad_weight, launch.workspace); });
   return {};
 }
 
@@ -75,11 +67,7 @@ Status conv2d_backward_bias(const Launch&, const ConvolutionGeometry& g, const v
 
 const char* conv2d_variant(const ConvolutionGeometry& g, ConvolutionPass pass) {
   const char* variant = "";
-  with_type(g.dtype, [&]<class T>(T) {
-    variant = pass == ConvolutionPass::forward      ? gather_variant<T>(forward_gather(g))
-              : pass == ConvolutionPass::grad_input ? backward_variant<T>(g)
-                                                    : gather_weight_variant<T>(forward_gather(g));
-  });
+  with_type(g.dtype, [&]<class T>(T) { variant = pass_variant<T>(g, pass); });
   return variant;
 }
 

@@ -1,51 +1,43 @@
 #include "ops/conv_transpose2d/conv_transpose2d.h"
-#include "primitives/convolution_gathers.inl.h"
+#include "primitives/convolution_passes.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
 
 std::size_t conv_transpose2d_forward_workspace_bytes(const ConvolutionGeometry& g) {
   std::size_t bytes = 0;
-  with_type(g.dtype, [&]<class T>(T) { bytes = backward_workspace_bytes<T>(g); });
+  with_type(g.dtype, [&]<class T>(T) { bytes = input_pass_bytes<T>(g); });
   return bytes;
 }
 
 Status conv_transpose2d_forward(const Launch& launch, const ConvolutionGeometry& g, const void* x,
                                 const void* weight, const void* bias, void* y) {
-  with_type(g.dtype, [&]<class T>(T) {
-    run_backward(g, static_cast<const T*>(x), static_cast<const T*>(weight), static_cast<const T*>(bias),
-                 static_cast<T*>(y), launch.workspace);
-  });
+  with_type(g.dtype, [&]<class T>(T) { run_input_pass<T>(g, x, weight, bias, y, launch.workspace); });
   return {};
 }
 
 std::size_t conv_transpose2d_backward_input_workspace_bytes(const ConvolutionGeometry& g) {
   std::size_t bytes = 0;
-  with_type(g.dtype, [&]<class T>(T) { bytes = gather_workspace_bytes<T>(forward_gather(g)); });
+  with_type(g.dtype, [&]<class T>(T) { bytes = forward_pass_bytes<T>(g); });
   return bytes;
 }
 
 Status conv_transpose2d_backward_input(const Launch& launch, const ConvolutionGeometry& g, const void* grad_y,
                                        const void* weight, void* grad_x) {
-  with_type(g.dtype, [&]<class T>(T) {
-    run_gather(forward_gather(g), static_cast<const T*>(grad_y), static_cast<const T*>(weight),
-               static_cast<const T*>(nullptr), static_cast<T*>(grad_x), launch.workspace);
-  });
+  with_type(g.dtype,
+            [&]<class T>(T) { run_forward_pass<T>(g, grad_y, weight, nullptr, grad_x, launch.workspace); });
   return {};
 }
 
 std::size_t conv_transpose2d_backward_weight_workspace_bytes(const ConvolutionGeometry& g) {
   std::size_t bytes = 0;
-  with_type(g.dtype, [&]<class T>(T) { bytes = gather_weight_workspace_bytes<T>(forward_gather(g)); });
+  with_type(g.dtype, [&]<class T>(T) { bytes = weight_pass_bytes<T>(g); });
   return bytes;
 }
 
 Status conv_transpose2d_backward_weight(const Launch& launch, const ConvolutionGeometry& g,
                                         const void* grad_y, const void* x, void* grad_weight) {
-  with_type(g.dtype, [&]<class T>(T) {
-    run_gather_weight(forward_gather(g), static_cast<const T*>(grad_y), static_cast<const T*>(x),
-                      static_cast<T*>(grad_weight), launch.workspace);
-  });
+  with_type(g.dtype, [&]<class T>(T) { run_weight_pass<T>(g, grad_y, x, grad_weight, launch.workspace); });
   return {};
 }
 
@@ -58,12 +50,12 @@ Status conv_transpose2d_backward_bias(const Launch&, const ConvolutionGeometry& 
 }
 
 const char* conv_transpose2d_variant(const ConvolutionGeometry& g, ConvolutionPass pass) {
+  // The convolution whose backward it is has the first two passes exchanged.
+  const ConvolutionPass of = pass == ConvolutionPass::forward      ? ConvolutionPass::grad_input
+                             : pass == ConvolutionPass::grad_input ? ConvolutionPass::forward
+                                                                   : pass;
   const char* variant = "";
-  with_type(g.dtype, [&]<class T>(T) {
-    variant = pass == ConvolutionPass::forward      ? backward_variant<T>(g)
-              : pass == ConvolutionPass::grad_input ? gather_variant<T>(forward_gather(g))
-                                                    : gather_weight_variant<T>(forward_gather(g));
-  });
+  with_type(g.dtype, [&]<class T>(T) { variant = pass_variant<T>(g, of); });
   return variant;
 }
 
