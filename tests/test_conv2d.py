@@ -30,10 +30,11 @@ def test_integers_are_exact(case, dtype, device):
 
 
 @pytest.mark.parametrize("dtype", suite.FLOATS)
-def test_large_kernel(dtype, isa):
+@pytest.mark.parametrize("case", cases.LARGE_KERNELS, ids=str)
+def test_large_kernel(case, dtype, isa):
     """Not on the emulation, for which half a million weights are too many."""
-    suite.check_reference(F.conv2d, reference, cases.LARGE_KERNEL, dtype)
-    suite.check_integers_are_exact(F.conv2d, reference, cases.LARGE_KERNEL, dtype)
+    suite.check_reference(F.conv2d, reference, case, dtype)
+    suite.check_integers_are_exact(F.conv2d, reference, case, dtype)
 
 
 @pytest.mark.parametrize("dtype", suite.FLOATS)
@@ -43,7 +44,7 @@ def test_layouts(case, dtype, device):
 
 
 @pytest.mark.parametrize("dtype", suite.FLOATS)
-@pytest.mark.parametrize("case", cases.THREADED, ids=str)
+@pytest.mark.parametrize("case", cases.THREADED + cases.LARGE_KERNELS[1:], ids=str)
 def test_threads(case, dtype, isa):
     suite.check_threads(F.conv2d, case, dtype)
 

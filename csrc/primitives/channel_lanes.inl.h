@@ -2,6 +2,8 @@
 // lies.
 #pragma once
 
+#include <limits>
+
 #include "primitives/lane_output.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -9,13 +11,40 @@ namespace {
 
 /// How a gather with channels as lanes is cut.
 struct ChannelLanesPlan : GatherPlan {
-  bool scattered;         // rows of a tile may lie anywhere: for images narrower than a tile
+  bool scattered;         // rows of a tile may lie anywhere: for images smaller than some tiles
   std::int64_t channels;  // of the source that a block of the depth has
 };
 
+/// Chunks that a gather is cut into where its work is enough.
+inline constexpr std::int64_t wanted_chunks = 16;
+
+/// Very small images fill tiles, and meet the kernel, together: as many of up to `most` positions as cost
+/// least. The kernel is fetched once for each bundle, and its images are copied by each of the chunks that
+/// must share a bundle where there are few.
+inline std::int64_t images_together(const Gather& gather, const ChannelLanesPlan& plan, std::int64_t most) {
+  constexpr std::int64_t small = 32, band_elements = 1 << 17, cached_elements = 1 << 18;
+  const std::int64_t pixels = plan.band.pixels();
+  const std::int64_t kernel = gather.rows * gather.channels * gather.all_taps();
+  if (plan.band.rectangles() > 1 || pixels > small || kernel <= cached_elements) return 1;
+  const std::int64_t band = plan.band.direct ? 0 : plan.band.channel_pitch;
+  const double fetch = 0.2 * static_cast<double>(kernel);  // cycles
+  const double copy = 1.5 * static_cast<double>(gather.images * gather.channels * band);
+  std::int64_t best = 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (std::int64_t together = 1; together <= gather.images && together * pixels <= most &&
+                                  together * plan.channels * band <= band_elements;
+       together *= 2) {
+    const std::int64_t bundles = ceil_div(gather.images, together);
+    const std::int64_t sharing = std::clamp<std::int64_t>(wanted_chunks / bundles, 1, plan.panels);
+    const double cost = static_cast<double>(bundles) * fetch + static_cast<double>(sharing) * copy;
+    if (cost < least) best = together, least = cost;
+  }
+  return best;
+}
+
 template <class T>
 ChannelLanesPlan plan_channel_lanes(const Gather& gather) {
-  constexpr std::int64_t buffer_elements = 65536, wanted_chunks = 16, chunk_work = 1 << 21;
+  constexpr std::int64_t buffer_elements = 65536, chunk_work = 1 << 21;
   ChannelLanesPlan plan{};
   plan.panels = ceil_div(gather.rows, panel_width<T>);
   const std::int64_t depth = std::max<std::int64_t>(1, gather.channels * gather.all_taps());
@@ -31,15 +60,16 @@ ChannelLanesPlan plan_channel_lanes(const Gather& gather) {
     plan.band = plan_bands<T>(
         gather, std::clamp<std::int64_t>(2 * chunk_work / std::max<std::int64_t>(1, pixel_work), 56, most),
         false);
-  plan.scattered = plan.band.columns < 5;
-  const std::int64_t whole =
-      std::max<std::int64_t>(1, gather.images * gather.groups * plan.band.rectangles());
-  const std::int64_t by_work = plan.band.pixels() * pixel_work / chunk_work;
-  plan.panel_splits =
-      std::clamp<std::int64_t>(std::min(ceil_div(wanted_chunks, whole), by_work), 1, plan.panels);
   const std::int64_t taps = std::max<std::int64_t>(1, gather.all_taps() / gather.phases);
   plan.channels = std::max<std::int64_t>(1, lane_depth / taps);
   if (gather.channels < 3 * plan.channels / 2) plan.channels = std::max<std::int64_t>(1, gather.channels);
+  plan.together = images_together(gather, plan, most);
+  plan.scattered = plan.band.columns < 5 || plan.together > 1;
+  const std::int64_t whole = std::max<std::int64_t>(
+      1, ceil_div(gather.images, plan.together) * gather.groups * plan.band.rectangles());
+  const std::int64_t by_work = plan.together * plan.band.pixels() * pixel_work / chunk_work;
+  plan.panel_splits =
+      std::clamp<std::int64_t>(std::min(ceil_div(wanted_chunks, whole), by_work), 1, plan.panels);
   return plan;
 }
 
@@ -190,30 +220,37 @@ void multiply_rectangle(const DepthWalk& walk, const T* band, std::int64_t row_s
   }
 }
 
-/// The same with tiles of positions from several rows.
+/// The same with tiles of positions from several rows, of several images `image_step` apart.
 template <class T>
-void multiply_scattered(const DepthWalk& walk, const T* band, std::int64_t row_step, std::int64_t rows,
-                        std::int64_t columns, const T* panel, int vectors, TileTarget<T> to) {
-  const EvenCut cut(rows * columns, scattered_rows);
+void multiply_scattered(const DepthWalk& walk, const T* band, std::int64_t image_step, std::int64_t row_step,
+                        std::int64_t images, std::int64_t rows, std::int64_t columns, const T* panel,
+                        int vectors, TileTarget<T> to) {
+  const EvenCut cut(images * rows * columns, scattered_rows);
   std::int64_t offsets[scattered_rows];
+  std::int64_t column = 0, row = 0, image = 0;
   for (std::int64_t i = 0; i < cut.pieces; ++i) {
-    const std::int64_t m = cut.begin(i), count = cut.size(i);
-    for (std::int64_t j = 0; j < count; ++j) offsets[j] = (m + j) / columns * row_step + (m + j) % columns;
+    const std::int64_t count = cut.size(i);
+    for (std::int64_t j = 0; j < count; ++j) {
+      offsets[j] = image * image_step + row * row_step + column;
+      if (++column == columns) column = 0, ++row;
+      if (row == rows) row = 0, ++image;
+    }
     lane_tile<true, T>(static_cast<int>(count), vectors)(walk, band, offsets, panel, to);
     to.c += count * panel_width<T>;
   }
 }
 
-/// A chunk's scratch memory: a band, and results for `panels` panels of every phase.
+/// A chunk's scratch memory: for each image a band, and results for `panels` panels of every phase.
 template <class T>
 struct ChannelLanesScratch {
   std::int64_t band_size, buffer_size;
   std::size_t bytes;
 
   ChannelLanesScratch(const Gather& gather, const ChannelLanesPlan& plan, std::int64_t panels) {
-    band_size = plan.band.direct ? 0 : plan.channels * plan.band.channel_pitch + band_slack<T>;
-    buffer_size = plan.band.pixels() * panel_width<T>;
-    bytes = static_cast<std::size_t>(ceil_div(band_size, 16) * 16 + panels * gather.phases * buffer_size) *
+    band_size =
+        plan.band.direct ? 0 : ceil_div(plan.channels * plan.band.channel_pitch + band_slack<T>, 16) * 16;
+    buffer_size = plan.together * plan.band.pixels() * panel_width<T>;
+    bytes = static_cast<std::size_t>(plan.together * band_size + panels * gather.phases * buffer_size) *
             sizeof(T);
   }
 };
@@ -227,52 +264,100 @@ struct ChannelLanesOperands {
   const std::int64_t* tap_offsets;  // of all phases, one after another
 };
 
-/// One rectangle of one image and group: panels [first, last).
+/// A chunk: one rectangle of some images, from that of `at` on, and a group.
+struct LaneChunk {
+  Rectangle at;
+  std::int64_t images, group;
+
+  Rectangle rectangle(std::int64_t i) const {
+    Rectangle of = at;
+    of.image += i;
+    return of;
+  }
+};
+
+/// A block of the depth: channels [begin, end) of a group, and whether it is the first or the last.
+struct DepthBlock {
+  std::int64_t begin, end;
+  bool first, last;
+};
+
+/// A chunk's bands, `step` apart, against one panel, in every phase: results in `results`, one buffer for
+/// each phase.
 template <class T>
-void gather_rectangle(const Gather& gather, const ChannelLanesPlan& plan,
-                      const ChannelLanesOperands<T>& operands, std::int64_t group, const Rectangle& at,
-                      std::int64_t first, std::int64_t last) {
+void multiply_panel(const Gather& gather, const ChannelLanesPlan& plan,
+                    const ChannelLanesOperands<T>& operands, const LaneChunk& chunk, const DepthBlock& block,
+                    std::int64_t panel, const T* band, std::int64_t step, LaneBuffer<T>* buffers, T* results,
+                    std::int64_t buffer_size) {
+  const Rectangle& at = chunk.at;
+  const int vectors = operands.kernel.vectors(panel);
+  const std::int64_t* offsets = operands.tap_offsets;
+  const std::int64_t first_row = chunk.group * operands.kernel.padded_rows() + panel * panel_width<T>;
+  const T* bias = operands.bias ? operands.bias + first_row : nullptr;
+  for (int phase = 0; phase < gather.phases; ++phase, results += buffer_size) {
+    const std::int64_t taps = gather.taps(phase);
+    const std::int64_t columns = std::clamp<std::int64_t>(gather.w[phase].outputs - at.column, 0, at.columns);
+    const DepthWalk walk{taps > 0 ? block.end - block.begin : 0, plan.band.channel_pitch, offsets, taps};
+    const T* kernel =
+        operands.kernel.panel(chunk.group, phase, panel) + block.begin * taps * vectors * lanes<T>;
+    const TileTarget<T> to{results, panel_width<T>, bias, !block.first};
+    buffers[phase] = {results, columns};
+    offsets += taps;
+    if (columns == 0 || (taps == 0 && !block.first)) continue;
+    if (plan.scattered)
+      multiply_scattered(walk, band, step, plan.band.output_pitch(), chunk.images, at.rows, columns, kernel,
+                         vectors, to);
+    else
+      multiply_rectangle(walk, band, plan.band.output_pitch(), at.rows, columns, kernel, vectors, to);
+  }
+}
+
+/// Writes a panel's results to the planes of `target`, the first of its group's.
+template <class T>
+void write_panel(const Gather& gather, const LaneChunk& chunk, std::int64_t panel, int vectors,
+                 const LaneBuffer<T>* results, T* target) {
+  for (std::int64_t i = 0; i < chunk.images; ++i)
+    for (int v = 0; v < vectors; ++v) {
+      LaneBuffer<T> buffers[Gather::most_phases];
+      for (int phase = 0; phase < gather.phases; ++phase) {
+        const std::int64_t columns = results[phase].columns;
+        buffers[phase] = {results[phase].values + i * chunk.at.rows * columns * panel_width<T> + v * lanes<T>,
+                          columns};
+      }
+      const std::int64_t row = panel * panel_width<T> + v * lanes<T>;
+      write_lanes(gather, chunk.rectangle(i), buffers,
+                  static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - row)),
+                  target + row * gather.target.channel);
+    }
+}
+
+/// Panels [first, last) of a chunk.
+template <class T>
+void gather_chunk(const Gather& gather, const ChannelLanesPlan& plan, const ChannelLanesOperands<T>& operands,
+                  const LaneChunk& chunk, std::int64_t first, std::int64_t last) {
   const EvenCut blocks(std::max<std::int64_t>(1, gather.channels), plan.channels);
   const std::int64_t kept =
       blocks.pieces > 1 ? last - first : 1;  // panels whose results wait for the next block
   const ChannelLanesScratch<T> sizes(gather, plan, kept);
   const Workspace memory(sizes.bytes);
   T* const scratch = static_cast<T*>(memory.data());
-  T* const results = scratch + ceil_div(sizes.band_size, 16) * 16;
-  const T* source = operands.source + group * gather.channels * gather.source.channel;
-  T* target = operands.target + group * gather.rows * gather.target.channel;
+  T* const results = scratch + plan.together * sizes.band_size;
+  const std::int64_t step = plan.band.direct ? gather.source.image : sizes.band_size;
+  const T* source = operands.source + chunk.group * gather.channels * gather.source.channel;
+  T* target = operands.target + chunk.group * gather.rows * gather.target.channel;
   for (std::int64_t b = 0; b < blocks.pieces; ++b) {
-    const std::int64_t begin = blocks.begin(b), end = std::min(gather.channels, blocks.begin(b + 1));
-    const T* band = band_of(gather, plan.band, at, source, begin, end, scratch);
+    const DepthBlock block{blocks.begin(b), std::min(gather.channels, blocks.begin(b + 1)), b == 0,
+                           b + 1 == blocks.pieces};
+    const T* band = band_of(gather, plan.band, chunk.at, source, block.begin, block.end, scratch);
+    for (std::int64_t i = 1; i < chunk.images; ++i)
+      band_of(gather, plan.band, chunk.rectangle(i), source, block.begin, block.end,
+              scratch + i * sizes.band_size);
     for (std::int64_t panel = first; panel < last; ++panel) {
       LaneBuffer<T> buffers[Gather::most_phases];
-      const int vectors = operands.kernel.vectors(panel);
-      const std::int64_t* offsets = operands.tap_offsets;
-      for (int phase = 0; phase < gather.phases; ++phase) {
-        const std::int64_t taps = gather.taps(phase);
-        T* buffer = results + ((kept > 1 ? panel - first : 0) * gather.phases + phase) * sizes.buffer_size;
-        const std::int64_t columns =
-            std::clamp<std::int64_t>(gather.w[phase].outputs - at.column, 0, at.columns);
-        const T* bias = operands.bias
-                            ? operands.bias + group * operands.kernel.padded_rows() + panel * panel_width<T>
-                            : nullptr;
-        const auto multiply = plan.scattered ? multiply_scattered<T> : multiply_rectangle<T>;
-        if (columns > 0 && (taps > 0 || b == 0))
-          multiply({taps > 0 ? end - begin : 0, plan.band.channel_pitch, offsets, taps}, band,
-                   plan.band.output_pitch(), at.rows, columns,
-                   operands.kernel.panel(group, phase, panel) + begin * taps * vectors * lanes<T>, vectors,
-                   {buffer, panel_width<T>, bias, b > 0});
-        buffers[phase] = {buffer, columns};
-        offsets += taps;
-      }
-      if (b + 1 < blocks.pieces) continue;
-      for (int v = 0; v < vectors; ++v) {
-        const std::int64_t row = panel * panel_width<T> + v * lanes<T>;
-        write_lanes(gather, at, buffers,
-                    static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - row)),
-                    target + row * gather.target.channel);
-        for (int phase = 0; phase < gather.phases; ++phase) buffers[phase].values += lanes<T>;
-      }
+      T* const own = results + (kept > 1 ? panel - first : 0) * gather.phases * sizes.buffer_size;
+      multiply_panel(gather, plan, operands, chunk, block, panel, band, step, buffers, own,
+                     sizes.buffer_size);
+      if (block.last) write_panel(gather, chunk, panel, operands.kernel.vectors(panel), buffers, target);
     }
   }
 }
@@ -280,10 +365,10 @@ void gather_rectangle(const Gather& gather, const ChannelLanesPlan& plan,
 template <class T>
 void run_channel_lanes(const Gather& gather, const ChannelLanesPlan& plan,
                        const ChannelLanesOperands<T>& operands) {
-  for_gather_chunks(gather, plan,
-                    [&](std::int64_t group, const Rectangle& at, std::int64_t first, std::int64_t last) {
-                      gather_rectangle(gather, plan, operands, group, at, first, last);
-                    });
+  for_gather_chunks(
+      gather, plan,
+      [&](std::int64_t group, const Rectangle& at, std::int64_t images, std::int64_t first,
+          std::int64_t last) { gather_chunk(gather, plan, operands, {at, images, group}, first, last); });
 }
 
 }  // namespace

@@ -12,14 +12,12 @@ namespace {
 /// How the sum over images and positions is cut: `splits` partial sums of whole rectangles, added in order. A
 /// matter of shape alone.
 struct WeightPlan {
-  static constexpr std::int64_t most_together = 8;
-
   bool rows_as_lanes;
   BandPlan band;
   std::int64_t panels;                            // of a group's rows; 1 with positions as lanes
   std::int64_t splits, channel_cuts, panel_cuts;  // what a chunk is a share of, beside its group
   std::int64_t channels;                          // of a chunk at most
-  std::int64_t together;                          // rectangles summed before the sums are put away
+  std::int64_t together;                          // whole images that are summed as one
   std::int64_t units(const Gather& g) const { return g.images * band.rectangles(); }
   std::int64_t chunks(const Gather& g) const { return splits * g.groups * channel_cuts * panel_cuts; }
 };
@@ -52,9 +50,19 @@ bool weight_rows_as_lanes(const Gather& gather) {
          2 * positions_filled / std::min(1.0, gather.taps(0) / 8.0);
 }
 
+/// Images that are one rectangle each lie in their band at one distance: as many as make a sum of some
+/// length.
+FASTDL_INLINE std::int64_t images_together(const WeightPlan& plan) {
+  constexpr std::int64_t positions = 224, band_elements = 1 << 17;
+  if (!plan.rows_as_lanes || plan.band.rectangles() > 1) return 1;
+  const std::int64_t fitting =
+      plan.band.direct ? positions : band_elements / (plan.channels * plan.band.channel_pitch);
+  return std::max<std::int64_t>(1, std::min(positions / plan.band.pixels(), fitting));
+}
+
 template <class T>
 WeightPlan plan_weight(const Gather& gather) {
-  constexpr std::int64_t wanted_chunks = 16, buffer_elements = 65536, partial_elements = 1 << 21;
+  constexpr std::int64_t buffer_elements = 65536, partial_elements = 1 << 21;
   WeightPlan plan{};
   plan.rows_as_lanes = weight_rows_as_lanes<T>(gather);
   const std::int64_t size = gather.groups * gather.rows * gather.channels * gather.taps(0);
@@ -92,10 +100,7 @@ WeightPlan plan_weight(const Gather& gather) {
     plan.panel_cuts = std::clamp<std::int64_t>(ceil_div(lacking, more), 1, plan.panels);
   }
   plan.channels = ceil_div(gather.channels, plan.channel_cuts);
-  // Several rectangles are summed before their sums are put away.
-  plan.together = plan.rows_as_lanes
-                      ? std::clamp<std::int64_t>(224 / plan.band.pixels(), 1, WeightPlan::most_together)
-                      : 1;
+  plan.together = images_together(plan);
   return plan;
 }
 
@@ -116,10 +121,10 @@ struct WeightShare {
 template <class T>
 struct WeightOperands {
   const T* source;
-  const T* grad;                     // of the gather's target
-  T* partial;                        // (splits, size of a partial sum)
-  const std::int64_t* tap_offsets;   // (taps)
-  const std::int64_t* column_steps;  // 0, 1, 2, … as many as a rectangle has columns
+  const T* grad;                    // of the gather's target
+  T* partial;                       // (splits, size of a partial sum)
+  const std::int64_t* tap_offsets;  // (taps)
+  const std::int64_t* steps;        // where the positions of a row lie, or of an image that is one rectangle
 };
 
 FASTDL_INLINE std::int64_t padded_rows(const Gather& gather, const WeightPlan& plan, int lane_count) {
@@ -161,20 +166,12 @@ void turn_gradient(const Gather& gather, const Rectangle& at, const T* grad, int
   }
 }
 
-/// A rectangle's band and its turned gradient.
-template <class T>
-struct TurnedRectangle {
-  Rectangle at;
-  const T* band;
-  T* panel;
-};
-
-/// Adds the products of some rectangles' bands and one panel of their gradient to `sums` (channels * taps,
+/// Adds the products of a band and one panel of the gradient, along `walk`, to `sums` (channels * taps,
 /// width).
 template <class T>
-void add_rectangles(const Gather& gather, const WeightPlan& plan, const WeightOperands<T>& operands,
-                    const TurnedRectangle<T>* rectangles, std::int64_t count, int vectors,
-                    std::int64_t channels, bool accumulate, T* sums) {
+void add_products(const Gather& gather, const WeightPlan& plan, const WeightOperands<T>& operands,
+                  const DepthWalk& walk, const T* band, const T* panel, int vectors, std::int64_t channels,
+                  bool accumulate, T* sums) {
   const std::int64_t taps = gather.taps(0), width = vectors * lanes<T>;
   const EvenCut tiles(channels * taps, scattered_rows);
   std::int64_t offsets[scattered_rows];
@@ -185,13 +182,8 @@ void add_rectangles(const Gather& gather, const WeightPlan& plan, const WeightOp
       offsets[j] = channel * plan.band.channel_pitch + operands.tap_offsets[tap];
       if (++tap == taps) tap = 0, ++channel;
     }
-    const auto tile = lane_tile<true, T>(rows, vectors);
-    for (std::int64_t r = 0; r < count; ++r) {
-      const Rectangle& at = rectangles[r].at;
-      tile({at.rows, plan.band.output_pitch(), operands.column_steps, at.columns}, rectangles[r].band,
-           offsets, rectangles[r].panel,
-           {sums + tiles.begin(i) * width, width, nullptr, accumulate || r > 0});
-    }
+    lane_tile<true, T>(rows, vectors)(walk, band, offsets, panel,
+                                      {sums + tiles.begin(i) * width, width, nullptr, accumulate});
   }
 }
 
@@ -202,34 +194,41 @@ void sum_share_by_rows(const Gather& gather, const WeightPlan& plan, const Weigh
   const std::int64_t units = plan.units(gather), padded = padded_rows(gather, plan, lanes<T>);
   const std::int64_t band_size =
       plan.band.direct ? 0 : ceil_div(plan.channels * plan.band.channel_pitch + band_slack<T>, 16) * 16;
-  const std::int64_t size = band_size + plan.band.pixels() * panel_width<T>;
-  const Workspace memory(static_cast<std::size_t>(plan.together * size) * sizeof(T));
+  const std::int64_t band_step = plan.band.direct ? gather.source.image : band_size;
+  const Workspace memory(static_cast<std::size_t>(plan.together) *
+                         static_cast<std::size_t>(band_size + plan.band.pixels() * panel_width<T>) *
+                         sizeof(T));
   T* const scratch = static_cast<T*>(memory.data());
+  T* const turned = scratch + plan.together * band_size;
   const T* source = operands.source + share.group * gather.channels * gather.source.channel;
   T* const sums = operands.partial + share.split * partial_size<T>(gather, plan) +
                   share.group * padded * gather.channels * taps;
   const std::int64_t first = share.split * units / plan.splits,
                      last = (share.split + 1) * units / plan.splits;
-  TurnedRectangle<T> rectangles[WeightPlan::most_together];
   for (std::int64_t unit = first; unit < last; unit += plan.together) {
     const std::int64_t count = std::min(plan.together, last - unit);
-    for (std::int64_t r = 0; r < count; ++r) {
-      const Rectangle at = plan.band.rectangle(gather, (unit + r) / plan.band.rectangles(),
-                                               (unit + r) % plan.band.rectangles());
-      T* const own = scratch + r * size;
-      rectangles[r] = {at, band_of(gather, plan.band, at, source, share.channel, share.channel_end, own),
-                       own + band_size};
-    }
+    const auto rectangle = [&](std::int64_t i) {
+      return plan.band.rectangle(gather, (unit + i) / plan.band.rectangles(),
+                                 (unit + i) % plan.band.rectangles());
+    };
+    const Rectangle at = rectangle(0);
+    const T* band = band_of(gather, plan.band, at, source, share.channel, share.channel_end, scratch);
+    for (std::int64_t i = 1; i < count; ++i)
+      band_of(gather, plan.band, rectangle(i), source, share.channel, share.channel_end,
+              scratch + i * band_size);
+    const DepthWalk walk = plan.band.rectangles() == 1
+                               ? DepthWalk{count, band_step, operands.steps, at.rows * at.columns}
+                               : DepthWalk{at.rows, plan.band.output_pitch(), operands.steps, at.columns};
     for (std::int64_t panel = share.panel; panel < share.panel_end; ++panel) {
       const std::int64_t row = panel * panel_width<T>;
       const int rows = static_cast<int>(std::min<std::int64_t>(panel_width<T>, gather.rows - row));
       const int vectors = rows > lanes<T> ? tile_vectors : 1;
-      for (std::int64_t r = 0; r < count; ++r)
-        turn_gradient(gather, rectangles[r].at,
+      for (std::int64_t i = 0; i < count; ++i)
+        turn_gradient(gather, rectangle(i),
                       operands.grad + (share.group * gather.rows + row) * gather.target.channel, rows,
-                      vectors, rectangles[r].panel);
-      add_rectangles(gather, plan, operands, rectangles, count, vectors, channels, unit > first,
-                     sums + (row * gather.channels + share.channel * vectors * lanes<T>)*taps);
+                      vectors, turned + i * at.rows * at.columns * vectors * lanes<T>);
+      add_products(gather, plan, operands, walk, band, turned, vectors, channels, unit > first,
+                   sums + (row * gather.channels + share.channel * vectors * lanes<T>)*taps);
     }
   }
 }
@@ -367,7 +366,7 @@ std::size_t gather_weight_workspace_bytes(const Gather& given) {
   const Gather gather = WeightGather(given).gather;
   const WeightPlan plan = plan_weight<T>(gather);
   return static_cast<std::size_t>(plan.splits * partial_size<T>(gather, plan)) * sizeof(T) + 64 +
-         static_cast<std::size_t>(gather.taps(0) + plan.band.columns) * sizeof(std::int64_t);
+         static_cast<std::size_t>(gather.taps(0) + plan.band.pixels()) * sizeof(std::int64_t);
 }
 
 template <class T>
@@ -395,7 +394,8 @@ void run_gather_weight(const Gather& given, const T* source, const T* grad_targe
       (static_cast<std::size_t>(plan.splits * partial_size<T>(gather, plan)) * sizeof(T) + 63) / 64 * 64);
   std::int64_t* const steps = offsets + gather.taps(0);
   tap_offsets(gather, plan.band, 0, offsets);
-  for (std::int64_t q = 0; q < plan.band.columns; ++q) steps[q] = q;
+  for (std::int64_t i = 0; i < plan.band.pixels(); ++i)
+    steps[i] = i / plan.band.columns * plan.band.output_pitch() + i % plan.band.columns;
   const WeightOperands<T> operands{source, grad_target, partial, offsets, steps};
   parallel_for(plan.chunks(gather), [&](std::int64_t chunk) {
     const WeightShare share(gather, plan, chunk);

@@ -40,21 +40,24 @@ struct BandPlan {
   }
 };
 
-/// How a gather is shared out: each chunk takes one rectangle of one image and group, and a share of the
-/// panels that the group's output channels are cut into.
+/// How a gather is shared out: each chunk takes one rectangle of up to `together` images and a group, and a
+/// share of the panels that the group's output channels are cut into.
 struct GatherPlan {
   BandPlan band;
   std::int64_t panels, panel_splits;
+  std::int64_t together = 1;
 };
 
-/// Calls body(group, rectangle, first panel, last panel) for every chunk, by the library's threads.
+/// Calls body(group, rectangle of the first image, images, first panel, last panel) for every chunk, by the
+/// library's threads.
 template <class Body>
 FASTDL_INLINE void for_gather_chunks(const Gather& gather, const GatherPlan& plan, const Body& body) {
   const std::int64_t rectangles = plan.band.rectangles();
-  parallel_for(gather.images * gather.groups * rectangles * plan.panel_splits, [&](std::int64_t chunk) {
+  const EvenCut images(gather.images, plan.together);
+  parallel_for(images.pieces * gather.groups * rectangles * plan.panel_splits, [&](std::int64_t chunk) {
     const std::int64_t split = chunk % plan.panel_splits, part = chunk / plan.panel_splits;
-    const std::int64_t group = part / rectangles % gather.groups, image = part / rectangles / gather.groups;
-    body(group, plan.band.rectangle(gather, image, part % rectangles),
+    const std::int64_t group = part / rectangles % gather.groups, piece = part / rectangles / gather.groups;
+    body(group, plan.band.rectangle(gather, images.begin(piece), part % rectangles), images.size(piece),
          split * plan.panels / plan.panel_splits, (split + 1) * plan.panels / plan.panel_splits);
   });
 }

@@ -282,10 +282,11 @@ void gather_positions(const Gather& gather, const PixelLanesPlan& plan, const Pi
 template <class T>
 void run_pixel_lanes(const Gather& gather, const PixelLanesPlan& plan,
                      const PixelLanesOperands<T>& operands) {
-  for_gather_chunks(gather, plan,
-                    [&](std::int64_t group, const Rectangle& at, std::int64_t first, std::int64_t last) {
-                      gather_positions(gather, plan, operands, group, at, first, last);
-                    });
+  for_gather_chunks(
+      gather, plan,
+      [&](std::int64_t group, const Rectangle& at, std::int64_t, std::int64_t first, std::int64_t last) {
+        gather_positions(gather, plan, operands, group, at, first, last);
+      });
 }
 
 }  // namespace

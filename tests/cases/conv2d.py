@@ -50,6 +50,7 @@ SIZES = [
     case("deep_pointwise", (2, 301, 5, 7), (40, 301, 1, 1)),
     case("many_rows", (1, 8, 6, 6), (130, 8, 3, 3)),
     case("many_small_images", (9, 24, 4, 5), (36, 24, 3, 3), padding=(1, 1)),
+    case("small_images_in_groups", (37, 6, 3, 5), (70, 3, 2, 2), groups=2, stride=(1, 2)),
 ]
 
 NETWORKS = [
@@ -66,8 +67,13 @@ WINOGRAD = [
     case("winograd_images_together", (9, 32, 6, 7), (48, 32, 3, 3), padding=(1, 1)),
 ]
 
-# A kernel that does not fit the second-level cache: each panel is transformed by who multiplies it.
-LARGE_KERNEL = case("winograd_large_kernel", (2, 196, 5, 6), (258, 196, 3, 3), padding=(1, 1))
+# Kernels that do not fit the second-level cache: each panel of Winograd's is transformed by who multiplies it, and very
+# small images meet the others together.
+LARGE_KERNELS = [
+    case("winograd_large_kernel", (2, 196, 5, 6), (258, 196, 3, 3), padding=(1, 1)),
+    case("small_images_large_kernel", (7, 130, 5, 4), (140, 130, 4, 4), stride=(2, 2), padding=(1, 1)),
+    case("small_images_large_pointwise", (11, 520, 3, 2), (530, 520, 1, 1)),
+]
 
 EMPTY = [case("empty_batch", (0, 3, 9, 11), (8, 3, 3, 3))]
 
