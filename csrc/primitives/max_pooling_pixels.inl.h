@@ -36,13 +36,17 @@ struct Maximum {
   Vec<T> best;
   IntVec<T> where;
 
-  FASTDL_INLINE void meet(Vec<T> value, std::int64_t tap) {
+  FASTDL_INLINE void meet(Vec<T> value, std::int64_t tap) { meet(Maximum{value, {}}, tap); }
+
+  /// The maximum of later taps, whose numbers are counted from `tap`.
+  FASTDL_INLINE void meet(const Maximum& other, std::int64_t tap) {
+    const Vec<T> value = other.best;
     if constexpr (Tracked) {
       const IntVec<T> better = (value > best) | isnan(value);
       best = select(better, value, best);
-      where = select(better, all_lanes<T>(tap), where);
+      where = select(better, other.where + all_lanes<T>(tap), where);
     } else {
-      best = select(isnan(best), best, max(best, value));
+      best = select(isnan(value), value, max(value, best));
     }
   }
 };

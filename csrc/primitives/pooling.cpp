@@ -107,8 +107,9 @@ PoolingRoute pooling_route(const PoolingGeometry& g) {
   if (is_one_window(g.h) && is_one_window(g.w) && g.input_plane() >= smallest_plane)
     return PoolingRoute::planes;
   // Outputs in a row that vectors along it pay for: more where both of its ends leave the image.
-  constexpr std::int64_t fewest_inside = 12, fewest_across = 33;
-  const bool narrow = !g.h.adaptive() && !g.w.adaptive() && g.w.stride <= 2 && g.w.kernel <= widest_window;
+  constexpr std::int64_t fewest_inside = 12, fewest_across = 12;
+  const bool narrow = !g.h.adaptive() && !g.w.adaptive() && g.h.dilation == 1 && g.w.dilation == 1 &&
+                      g.w.stride <= 2 && g.w.kernel <= widest_window;
   const bool rows = narrow && g.w.outputs >= (g.w.padding > 0 ? fewest_across : fewest_inside);
   return rows ? PoolingRoute::rows : PoolingRoute::blocks;
 }

@@ -67,7 +67,7 @@ enum class PoolingRoute : std::int32_t {
 };
 
 constexpr std::int64_t pooling_block = 16;  // planes
-constexpr std::int64_t widest_window = 3;   // columns, on the route of rows
+constexpr std::int64_t widest_window = 5;   // columns, on the route of rows
 
 /// Pooling of x (N, C, H, W) or (C, H, W), whose leading axes count as `planes`, to y (…, P, Q) of the same
 /// memory format.

@@ -50,15 +50,21 @@ class Windows {
   std::int64_t outputs_;
 };
 
-/// Calls rows(begin, end) over parts of the planes * P output rows, cut by shape alone.
+/// Calls rows(plane, begin, end) over parts of every plane's output rows, cut by shape alone.
 template <class Rows>
 FASTDL_INLINE void for_output_rows(const PoolingGeometry& g, Rows&& rows) {
-  const std::int64_t count = g.planes * g.h.outputs;
+  const std::int64_t P = g.h.outputs, count = g.planes * P;
   if (count == 0 || g.w.outputs == 0) return;
-  const std::int64_t row_cost = std::max<std::int64_t>(1, g.input_plane() / g.h.outputs);
+  const std::int64_t row_cost = std::max<std::int64_t>(1, g.input_plane() / P);
   const std::int64_t step = std::max<std::int64_t>(1, pooling_chunk / row_cost);
-  parallel_for((count + step - 1) / step,
-               [&](std::int64_t chunk) { rows(chunk * step, std::min(count, (chunk + 1) * step)); });
+  parallel_for((count + step - 1) / step, [&](std::int64_t chunk) {
+    const std::int64_t stop = std::min(count, (chunk + 1) * step);
+    for (std::int64_t row = chunk * step, plane = row / P; row < stop; ++plane) {
+      const std::int64_t end = std::min(stop, (plane + 1) * P);
+      rows(plane, row - plane * P, end - plane * P);
+      row = end;
+    }
+  });
 }
 
 /// Calls planes(begin, end) over parts of the planes, cut by shape alone.
@@ -94,6 +100,26 @@ FASTDL_INLINE Vec<T> load_steps(const T* p) {
     return even_then_odd(load(p), load(p + lanes<T> - 1));
 }
 
+/// v[1], v[2], …, next[0]
+template <FloatVec V, std::size_t... I>
+FASTDL_INLINE V shift_down(V v, V next, std::index_sequence<I...>) {
+  return shuffle<static_cast<int>(I + 1)...>(v, next);
+}
+template <FloatVec V>
+FASTDL_INLINE V shift_down(V v, V next) {
+  return shift_down(v, next, std::make_index_sequence<lanes<Lane<V>>>{});
+}
+
+/// The last lane of `previous`, v[0], v[1], …
+template <FloatVec V, std::size_t... I>
+FASTDL_INLINE V shift_up(V v, V previous, std::index_sequence<I...>) {
+  return shuffle<static_cast<int>(I + lanes<Lane<V>> - 1)...>(previous, v);
+}
+template <FloatVec V>
+FASTDL_INLINE V shift_up(V v, V previous) {
+  return shift_up(v, previous, std::make_index_sequence<lanes<Lane<V>>>{});
+}
+
 /// Which of a row's columns from `column` on lie inside [0, width), for load_steps near a border.
 template <int Step, class T>
 struct StepLanes {
@@ -117,6 +143,13 @@ struct StepLanes {
       return even_then_odd(first, load_between(p + lanes<T> - 1, begin[1], end[1], fill));
   }
 };
+
+/// The mask of a row's columns from `column` on, every Step-th, that lie inside [0, width).
+template <int Step, class T>
+FASTDL_INLINE IntVec<T> lanes_inside(std::int64_t column, std::int64_t width) {
+  const IntVec<T> columns = lane_index<T>() * Step + static_cast<Lane<IntVec<T>>>(column);
+  return (columns >= 0) & (columns < static_cast<Lane<IntVec<T>>>(width));
+}
 
 /// The outputs [begin, end) whose windows lie within the axis.
 struct WholeWindows {
@@ -144,16 +177,31 @@ FASTDL_INLINE void for_output_blocks(const WindowAxis& axis, const WholeWindows&
   }
 }
 
+/// Whether a result's rows are written past the caches, which saves reading what is overwritten. They must be
+/// whole lines, and input and output together more than caches keep.
+template <class T>
+FASTDL_INLINE bool is_streamed(const PoolingGeometry& g, const T* result, std::int64_t columns) {
+  constexpr std::int64_t fewest_bytes = std::int64_t{64} << 20, line = 64;
+  constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+  return g.planes * (g.input_plane() + g.output_plane()) * size >= fewest_bytes &&
+         columns * size % line == 0 && reinterpret_cast<std::uintptr_t>(result) % line == 0;
+}
+
+template <class T>
+FASTDL_INLINE void store_whole(T* to, Vec<T> v, bool streamed) {
+  streamed ? store_streaming(to, v) : store(to, v);
+}
+
 /// Column m * Step + residue of a row gets lane m of v[residue]; only `room` columns are left.
 template <int Step, class T>
-FASTDL_INLINE void store_steps(T* to, std::int64_t room, const Vec<T>* v) {
+FASTDL_INLINE void store_steps(T* to, std::int64_t room, const Vec<T>* v, bool streamed = false) {
   if constexpr (Step == 1) {
-    room >= lanes<T> ? store(to, v[0]) : store_partial(to, v[0], static_cast<int>(room));
+    room >= lanes<T> ? store_whole(to, v[0], streamed) : store_partial(to, v[0], static_cast<int>(room));
   } else {
     const Two<Vec<T>> both = interleave(v[0], v[1]);
     if (room >= 2 * lanes<T>) {
-      store(to, both.first);
-      store(to + lanes<T>, both.second);
+      store_whole(to, both.first, streamed);
+      store_whole(to + lanes<T>, both.second, streamed);
     } else {
       store_partial(to, both.first, static_cast<int>(std::min<std::int64_t>(lanes<T>, room)));
       if (room > lanes<T>) store_partial(to + lanes<T>, both.second, static_cast<int>(room - lanes<T>));
@@ -161,7 +209,7 @@ FASTDL_INLINE void store_steps(T* to, std::int64_t room, const Vec<T>* v) {
   }
 }
 
-/// Rows of an output-shaped array in scratch, with `fill` on both sides for the lanes that leave them.
+/// Rows of scratch, with `fill` on both sides for the lanes that leave them.
 template <class E>
 class PaddedRows {
  public:
@@ -172,11 +220,70 @@ class PaddedRows {
     std::fill_n(static_cast<E*>(memory_.data()), rows * pitch_, fill);
   }
   E* operator[](std::int64_t row) const { return static_cast<E*>(memory_.data()) + row * pitch_ + margin_; }
+  std::int64_t pitch() const { return pitch_; }
 
  private:
   std::int64_t pitch_, margin_;
   Workspace memory_;
 };
+
+/// Rows are worked on so many at a time: a row of scratch is read long after it was written, for a processor
+/// stalls where a load spans stores that are still under way.
+constexpr std::int64_t rows_at_a_time = 8;
+
+/// The same in `count` elements, the last vector over some of the one before.
+template <class T>
+FASTDL_INLINE void fill_row(Vec<T> v, std::int64_t count, T* to) {
+  if (count < lanes<T>) return store_partial(to, v, static_cast<int>(count));
+  for (std::int64_t i = 0; i + lanes<T> <= count; i += lanes<T>) store(to + i, v);
+  store(to + count - lanes<T>, v);
+}
+
+/// A short row: without a call.
+FASTDL_INLINE void copy_bytes(const std::uint8_t* from, std::int64_t count, std::uint8_t* to) {
+  constexpr std::int64_t step = 16;
+  std::int64_t i = 0;
+  for (; i + step <= count; i += step) __builtin_memcpy(to + i, from + i, step);
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+template <class T>
+FASTDL_INLINE void copy_row(const T* from, std::int64_t count, T* to) {
+  std::int64_t i = 0;
+  for (; i + lanes<T> <= count; i += lanes<T>) store(to + i, load(from + i));
+  if (i < count)
+    store_partial(to + i, load_partial(from + i, static_cast<int>(count - i)), static_cast<int>(count - i));
+}
+
+/// Whether every element of the image belongs to one window.
+FASTDL_INLINE bool windows_tile(const PoolingGeometry& g) {
+  const auto tile = [](const WindowAxis& axis) {
+    return axis.kernel == axis.stride && axis.padding == 0 && axis.dilation == 1 &&
+           axis.outputs * axis.kernel == axis.size;
+  };
+  return tile(g.h) && tile(g.w);
+}
+
+/// Backward where windows are pairs of columns that tile the image. pair(output, r, q, count, v) gives row r
+/// of the windows of `count` outputs from `output` on, which are q, q + 1, … of their row. The rows are
+/// written one after the other: two streams at once are slower.
+template <class T, class Pair>
+FASTDL_INLINE void for_pairs_backward(const PoolingGeometry& g, T* grad_x, Pair&& pair) {
+  const std::int64_t Q = g.w.outputs, K = g.h.kernel, W = g.w.size;
+  const bool streamed = is_streamed(g, grad_x, W);
+  for_output_rows(g, [&](std::int64_t plane, std::int64_t begin, std::int64_t end) {
+    std::int64_t output = plane * g.output_plane() + begin * Q;
+    T* to = grad_x + plane * g.input_plane() + begin * K * W;
+    for (std::int64_t p = begin; p < end; ++p, output += Q)
+      for (std::int64_t r = 0; r < K; ++r, to += W)
+        for (std::int64_t q = 0; q < Q; q += lanes<T>) {
+          Vec<T> v[2];
+          pair(output + q, r, q, static_cast<int>(std::min<std::int64_t>(lanes<T>, Q - q)), v);
+          store_steps<2>(to + 2 * q, W - 2 * q, v, streamed);
+        }
+    if (streamed) streaming_fence();
+  });
+}
 
 // ---- lanes across planes or channels ----
 
@@ -286,15 +393,6 @@ struct PixelSteps {
   std::int64_t x, y, tap;
 };
 constexpr int pixel_vectors = 4;
-
-/// Whether every element of the image belongs to one window.
-FASTDL_INLINE bool windows_tile(const PoolingGeometry& g) {
-  const auto tile = [](const WindowAxis& axis) {
-    return axis.kernel == axis.stride && axis.padding == 0 && axis.dilation == 1 &&
-           axis.outputs * axis.kernel == axis.size;
-  };
-  return tile(g.h) && tile(g.w);
-}
 
 template <class T>
 void clear_pixels(T* pixels, std::int64_t count, std::int64_t pixel, std::int64_t channels) {
