@@ -211,6 +211,20 @@ def check_threads(op: Callable, case: Case, dtype: Any) -> None:
             np.testing.assert_array_equal(a, b)
 
 
+def check_image_by_image(op: Callable, case: Case, dtype: Any = np.float32) -> None:
+    """A batch of images has the bits of each alone, forward and backward: for what only large arrays take."""
+    arrays = case.arrays(dtype)
+    tensors, outputs = record(op, arrays, case.options)
+    values = [out.detach().numpy() for out in outputs]
+    grads = draw_gradients(values, case, dtype)
+    results = [*values, *differentiate(tensors, outputs, grads).values()]
+    for i in range(len(arrays["input"])):
+        image = {name: a[i : i + 1] for name, a in arrays.items()}
+        alone, found = run_op(op, image, case.options, tuple(g[i : i + 1] for g in grads))
+        for whole, part in zip(results, [*alone, *found.values()], strict=True):
+            np.testing.assert_array_equal(whole[i : i + 1], part)
+
+
 def check_empty(op: Callable, reference: ModuleType, case: Case, dtype: Any = np.float32) -> None:
     """Zero-size batches give the reference's shapes, and zero gradients for what the batch did not meet."""
     arrays = case.arrays(dtype)

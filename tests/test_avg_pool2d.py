@@ -41,6 +41,11 @@ def test_threads(case, dtype, device):
     suite.check_threads(F.avg_pool2d, case, dtype)
 
 
+@pytest.mark.parametrize("case", cases.STREAMED, ids=str)
+def test_streamed(case, isa):
+    suite.check_image_by_image(F.avg_pool2d, case)
+
+
 @pytest.mark.parametrize("case", cases.EMPTY, ids=str)
 def test_empty(case, device):
     suite.check_empty(F.avg_pool2d, reference, case)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "primitives/average_pooling_pixels.inl.h"
+#include "primitives/pooling_rows.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
@@ -41,17 +42,40 @@ void sum_rows(const T* x, std::int64_t row_step, std::int64_t rows, std::int64_t
   store_partial(to + c, sum, rest);
 }
 
+/// The same for `Whole` vectors and `rest` elements.
+template <int Whole, class T>
+FASTDL_INLINE Vec<T> sum_lanes(const T* x, int rest) {
+  Vec<T> sum{}, last = Vec<T>{} + load_partial(x + Whole * lanes<T>, rest);
+#pragma GCC unroll 4
+  for (int i = 0; i < Whole; ++i) sum += load(x + i * lanes<T>);
+  return sum + last;
+}
+
+/// y[i] = the mean of plane i, for a vector of planes.
+template <class T>
+FASTDL_INLINE void average_each(const T* x, std::int64_t size, T count, T* y) {
+  constexpr std::int64_t width = lanes<T>;
+  Vec<T> sums[width];
+  const auto each = [&](const auto& sum) {
+#pragma GCC unroll 16
+    for (std::int64_t i = 0; i < width; ++i) sums[i] = sum(x + i * size);
+  };
+  if (size / width == 3) {  // 7 x 7 in vectors of 16
+    const int rest = static_cast<int>(size % width);
+    each([&](const T* plane) { return sum_lanes<3>(plane, rest); });
+  } else {
+    each([&](const T* plane) { return sum_lanes(plane, size); });
+  }
+  store(y, reduce_add_each(sums) / count);
+}
+
 template <class T>
 void average_planes(const PoolingGeometry& g, const Divisors<T>& divisors, const T* x, T* y) {
   constexpr std::int64_t width = lanes<T>;
   const T count = divisors.rows(0) * *divisors.columns(0);
   const std::int64_t size = g.input_plane();
   for_planes(g, [&](std::int64_t begin, std::int64_t end) {
-    for (; begin + width <= end; begin += width) {
-      Vec<T> sums[width];
-      for (std::int64_t i = 0; i < width; ++i) sums[i] = sum_lanes(x + (begin + i) * size, size);
-      store(y + begin, reduce_add_each(sums) / count);
-    }
+    for (; begin + width <= end; begin += width) average_each(x + begin * size, size, count, y + begin);
     for (; begin < end; ++begin) y[begin] = reduce_add(sum_lanes(x + begin * size, size)) / count;
   });
 }
@@ -196,8 +220,9 @@ template <class T>
 void average_pairs_backward(const PoolingGeometry& g, const Divisors<T>& divisors, const T* grad_y,
                             T* grad_x) {
   const T rows = divisors.rows(0);  // of any row
-  for_pairs_backward(g, grad_x, [&](std::int64_t output, std::int64_t, std::int64_t q, int count, Vec<T>* v) {
-    v[0] = v[1] = load_up_to(grad_y + output, count) / (load(divisors.columns(q)) * rows);
+  for_pairs_backward(g, grad_x, [&](std::int64_t output, std::int64_t q, int count) {
+    const Vec<T> share = load_up_to(grad_y + output, count) / (load(divisors.columns(q)) * rows);
+    return [=](std::int64_t, Vec<T>* v) { v[0] = v[1] = share; };
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "primitives/max_pooling_pixels.inl.h"
+#include "primitives/pooling_rows.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
@@ -36,8 +37,8 @@ enum class Loads { whole, between, partial };
 template <class T, class Tap, int Step, int Columns, bool Tracked>
 struct MaxRows {
   using Found = Maximum<T, Tracked>;
-  static constexpr std::int64_t most_rows =
-      24;  // of the input, whose maxima windows one above the other share
+  /// Of the input, whose maxima windows one above the other share.
+  static constexpr std::int64_t most_rows = 24;
 
   const PoolingGeometry& g;
   const FirstTaps<T>& first_taps;
@@ -278,12 +279,14 @@ void max_pool_backward_planes(const PoolingGeometry& g, const T* grad_y, const T
 /// Where windows are pairs of columns that tile the image: each gradient goes to one element of its window.
 template <class T, class Tap>
 void max_pool_backward_pairs(const PoolingGeometry& g, const T* grad_y, const Tap* taps, T* grad_x) {
-  for_pairs_backward(g, grad_x, [&](std::int64_t output, std::int64_t r, std::int64_t, int count, Vec<T>* v) {
+  for_pairs_backward(g, grad_x, [&](std::int64_t output, std::int64_t, int count) {
     // A sum that starts with 0 has no -0.
     const Vec<T> grad = Vec<T>{} + load_up_to(grad_y + output, count);
     const IntVec<T> tap = load_bytes<T>(taps + output, count);
-    v[0] = select(tap == all_lanes<T>(2 * r), grad, Vec<T>{});
-    v[1] = select(tap == all_lanes<T>(2 * r + 1), grad, Vec<T>{});
+    return [=](std::int64_t r, Vec<T>* v) {
+      v[0] = select(tap == all_lanes<T>(2 * r), grad, Vec<T>{});
+      v[1] = select(tap == all_lanes<T>(2 * r + 1), grad, Vec<T>{});
+    };
   });
 }
 

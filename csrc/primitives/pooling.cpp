@@ -97,6 +97,14 @@ DType tap_dtype(const PoolingGeometry& g) {
   return g.tap_numbers() <= std::numeric_limits<std::int32_t>::max() ? DType::int32 : DType::int64;
 }
 
+bool windows_tile(const PoolingGeometry& g) {
+  const auto tile = [](const WindowAxis& axis) {
+    return axis.kernel == axis.stride && axis.padding == 0 && axis.dilation == 1 &&
+           axis.outputs * axis.kernel == axis.size;
+  };
+  return tile(g.h) && tile(g.w);
+}
+
 bool may_miss(const PoolingGeometry& g) {
   return axis_may_miss(g.h) || axis_may_miss(g.w);
 }
@@ -106,11 +114,11 @@ PoolingRoute pooling_route(const PoolingGeometry& g) {
   constexpr std::int64_t smallest_plane = 48;  // elements, that summing up the lanes at the end pays for
   if (is_one_window(g.h) && is_one_window(g.w) && g.input_plane() >= smallest_plane)
     return PoolingRoute::planes;
-  // Outputs in a row that vectors along it pay for: more where both of its ends leave the image.
-  constexpr std::int64_t fewest_inside = 12, fewest_across = 12;
+  // Outputs in a row that vectors along it pay for: fewer where each element belongs to one window.
+  constexpr std::int64_t fewest_side_by_side = 7, fewest = 12;
   const bool narrow = !g.h.adaptive() && !g.w.adaptive() && g.h.dilation == 1 && g.w.dilation == 1 &&
                       g.w.stride <= 2 && g.w.kernel <= widest_window;
-  const bool rows = narrow && g.w.outputs >= (g.w.padding > 0 ? fewest_across : fewest_inside);
+  const bool rows = narrow && g.w.outputs >= (windows_tile(g) ? fewest_side_by_side : fewest);
   return rows ? PoolingRoute::rows : PoolingRoute::blocks;
 }
 

@@ -90,6 +90,9 @@ PoolingRoute pooling_route(const PoolingGeometry& geometry);
 /// What holds a tap's number: uint8, int32 or int64.
 DType tap_dtype(const PoolingGeometry& geometry);
 
+/// Whether every element of the image belongs to one window.
+bool windows_tile(const PoolingGeometry& geometry);
+
 /// Whether a window may have no tap inside the image, which takes dilation.
 bool may_miss(const PoolingGeometry& geometry);
 
