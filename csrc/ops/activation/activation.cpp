@@ -4,24 +4,25 @@
 
 namespace fastdl {
 
-const char* name(Activation activation) {
-  switch (activation) {
-    case Activation::relu:
+const char* name(ActivationKind kind) {
+  switch (kind) {
+    case ActivationKind::none:
+      break;
+    case ActivationKind::relu:
       return "relu";
-    case Activation::leaky_relu:
+    case ActivationKind::leaky_relu:
       return "leaky_relu";
-    case Activation::sigmoid:
+    case ActivationKind::sigmoid:
       return "sigmoid";
-    case Activation::tanh:
+    case ActivationKind::tanh:
       return "tanh";
   }
   return "activation";
 }
 
-ActivationParams activation_params(Activation activation, DType dtype, std::int64_t elements,
-                                   double negative_slope) {
-  check_floating(name(activation), "input", dtype);
-  return {activation, dtype, elements, negative_slope};
+ActivationParams activation_params(Activation activation, DType dtype, std::int64_t elements) {
+  check_floating(name(activation.kind), "input", dtype);
+  return {activation, dtype, elements};
 }
 
 }  // namespace fastdl

@@ -2,23 +2,16 @@
 
 #include "core/backend.h"
 #include "core/dtype.h"
+#include "primitives/activation.h"
 
 namespace fastdl {
 
-/// Functions of one element, y = f(x):
-///   relu        max(x, 0)
-///   leaky_relu  x > 0 ? x : negative_slope x
-///   sigmoid     1 / (1 + exp(-x))
-///   tanh
-enum class Activation : std::int32_t { relu = 0, leaky_relu = 1, sigmoid = 2, tanh = 3 };
-
-const char* name(Activation activation);
+const char* name(ActivationKind kind);
 
 struct ActivationParams {
   Activation activation;
   DType dtype;  ///< of all arrays
   std::int64_t elements;
-  double negative_slope;  ///< of leaky_relu
 };
 
 /// All arrays are blocks of `elements` elements in one order.
@@ -32,7 +25,6 @@ struct ActivationKernels {
 };
 
 /// Throws TypeError unless the dtype is floating.
-ActivationParams activation_params(Activation activation, DType dtype, std::int64_t elements,
-                                   double negative_slope);
+ActivationParams activation_params(Activation activation, DType dtype, std::int64_t elements);
 
 }  // namespace fastdl

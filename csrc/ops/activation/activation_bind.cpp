@@ -6,11 +6,11 @@
 namespace fastdl::activation_bindings {
 namespace {
 
-template <Activation activation>
+template <ActivationKind kind>
 py::array forward(py::handle input, bool in_place, double negative_slope) {
-  constexpr auto op = activation;
+  constexpr auto op = kind;
   const DenseView x = dense_array(name(op), "input", input);
-  const ActivationParams params = activation_params(op, x.dtype(), x.shape().numel(), negative_slope);
+  const ActivationParams params = activation_params({op, negative_slope}, x.dtype(), x.shape().numel());
   const BackendTable& backend = host_backend();
   check_kernel(backend.activation.forward != nullptr, backend, name(op));
   const ElementwiseResult y(name(op), "input", input, x, in_place);
@@ -21,11 +21,12 @@ py::array forward(py::handle input, bool in_place, double negative_slope) {
   return y.finish();
 }
 
-template <Activation activation>
+template <ActivationKind kind>
 py::array backward(py::handle grad_output, py::handle saved_object, double negative_slope) {
-  constexpr auto op = activation;
+  constexpr auto op = kind;
   const DenseView saved = dense_array(name(op), "input", saved_object);
-  const ActivationParams params = activation_params(op, saved.dtype(), saved.shape().numel(), negative_slope);
+  const ActivationParams params =
+      activation_params({op, negative_slope}, saved.dtype(), saved.shape().numel());
   const DenseView grad_y = dense_array_like(name(op), "grad_output", grad_output, saved);
   const BackendTable& backend = host_backend();
   check_kernel(backend.activation.backward != nullptr, backend, name(op));
@@ -37,11 +38,11 @@ py::array backward(py::handle grad_output, py::handle saved_object, double negat
   return grad_x;
 }
 
-template <Activation activation>
+template <ActivationKind kind>
 void bind(py::module_& module, const char* forward_name, const char* backward_name) {
-  module.def(forward_name, &forward<activation>, py::arg("input"), py::arg("in_place"),
+  module.def(forward_name, &forward<kind>, py::arg("input"), py::arg("in_place"),
              py::arg("negative_slope") = 0.0);
-  module.def(backward_name, &backward<activation>, py::arg("grad_output"), py::arg("saved"),
+  module.def(backward_name, &backward<kind>, py::arg("grad_output"), py::arg("saved"),
              py::arg("negative_slope") = 0.0);
 }
 
@@ -51,9 +52,9 @@ void bind(py::module_& module, const char* forward_name, const char* backward_na
 namespace fastdl {
 void bind_activation(py::module_& module) {
   using namespace activation_bindings;
-  bind<Activation::relu>(module, "relu_forward", "relu_backward");
-  bind<Activation::leaky_relu>(module, "leaky_relu_forward", "leaky_relu_backward");
-  bind<Activation::sigmoid>(module, "sigmoid_forward", "sigmoid_backward");
-  bind<Activation::tanh>(module, "tanh_forward", "tanh_backward");
+  bind<ActivationKind::relu>(module, "relu_forward", "relu_backward");
+  bind<ActivationKind::leaky_relu>(module, "leaky_relu_forward", "leaky_relu_backward");
+  bind<ActivationKind::sigmoid>(module, "sigmoid_forward", "sigmoid_backward");
+  bind<ActivationKind::tanh>(module, "tanh_forward", "tanh_backward");
 }
 }  // namespace fastdl

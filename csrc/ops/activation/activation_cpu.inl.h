@@ -1,25 +1,14 @@
-#include "core/simd_math.h"
 #include "ops/activation/activation.h"
+#include "primitives/activation.inl.h"
 #include "primitives/elementwise.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
 
-// max(0, x) keeps a NaN and the sign of zero: it gives its second operand for both.
 template <class T>
 void activate(const ActivationParams& params, const T* x, T* y) {
-  const std::int64_t count = params.elements;
-  const T slope = static_cast<T>(params.negative_slope);
-  switch (params.activation) {
-    case Activation::relu:
-      return elementwise(count, y, [](Vec<T> v) { return max(broadcast<T>(0), v); }, x);
-    case Activation::leaky_relu:
-      return elementwise(count, y, [=](Vec<T> v) { return select(v > T(0), v, slope * v); }, x);
-    case Activation::sigmoid:
-      return elementwise(count, y, [](Vec<T> v) { return sigmoid(v); }, x);
-    case Activation::tanh:
-      return elementwise(count, y, [](Vec<T> v) { return tanh(v); }, x);
-  }
+  with_formula<T>(params.activation,
+                  [&](const auto& formula) { elementwise(params.elements, y, formula, x); });
 }
 
 // Where x is NaN, relu passes the gradient on and leaky_relu scales it, as in PyTorch.
@@ -27,16 +16,18 @@ template <class T>
 void differentiate(const ActivationParams& params, const T* grad_y, const T* saved, T* grad_x) {
   using V = Vec<T>;
   const std::int64_t count = params.elements;
-  const T slope = static_cast<T>(params.negative_slope);
-  switch (params.activation) {
-    case Activation::relu:
+  const T slope = static_cast<T>(params.activation.negative_slope);
+  switch (params.activation.kind) {
+    case ActivationKind::none:
+      return elementwise(count, grad_x, [](V g) { return g; }, grad_y);
+    case ActivationKind::relu:
       return elementwise(count, grad_x, [](V g, V y) { return select(y <= T(0), V{}, g); }, grad_y, saved);
-    case Activation::leaky_relu:
+    case ActivationKind::leaky_relu:
       return elementwise(
           count, grad_x, [=](V g, V x) { return select(x > T(0), g, slope * g); }, grad_y, saved);
-    case Activation::sigmoid:
+    case ActivationKind::sigmoid:
       return elementwise(count, grad_x, [](V g, V y) { return g * ((T(1) - y) * y); }, grad_y, saved);
-    case Activation::tanh:
+    case ActivationKind::tanh:
       return elementwise(count, grad_x, [](V g, V y) { return g * (T(1) - y * y); }, grad_y, saved);
   }
 }
