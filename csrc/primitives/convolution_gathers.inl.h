@@ -87,11 +87,14 @@ const char* backward_variant(const ConvolutionGeometry& g) {
   return variant;
 }
 
-/// x = transposed convolution of y, plus bias (C, may be null).
+/// x = transposed convolution of y, plus bias (C, may be null), activated.
 template <class T>
-void run_backward(const ConvolutionGeometry& g, const T* y, const T* weight, const T* bias, T* x,
-                  void* workspace) {
-  for_backward_gathers(g, [&](const Gather& gather) { run_gather(gather, y, weight, bias, x, workspace); });
+void run_backward(const ConvolutionGeometry& g, const Activation& activation, const T* y, const T* weight,
+                  const T* bias, T* x, void* workspace) {
+  for_backward_gathers(g, [&](Gather gather) {
+    gather.activation = activation;
+    run_gather(gather, y, weight, bias, x, workspace);
+  });
 }
 
 }  // namespace

@@ -15,15 +15,18 @@ std::size_t forward_pass_bytes(const ConvolutionGeometry& g) {
   return ConvolutionProduct(g).applies ? 0 : gather_workspace_bytes<T>(forward_gather(g));
 }
 
-/// y = convolution of x, plus bias (K, may be null).
+/// y = convolution of x, plus bias (K, may be null), activated.
 template <class T>
-void run_forward_pass(const ConvolutionGeometry& g, const void* x, const void* weight, const void* bias,
-                      void* y, void* workspace) {
+void run_forward_pass(const ConvolutionGeometry& g, const Activation& activation, const void* x,
+                      const void* weight, const void* bias, void* y, void* workspace) {
   const auto *from = static_cast<const T*>(x), *kernel = static_cast<const T*>(weight),
              *shift = static_cast<const T*>(bias);
   const ConvolutionProduct product(g);
-  if (product.applies) return run_product_forward(product, from, kernel, shift, static_cast<T*>(y));
-  run_gather(forward_gather(g), from, kernel, shift, static_cast<T*>(y), workspace);
+  if (product.applies)
+    return run_product_forward(product, activation, from, kernel, shift, static_cast<T*>(y));
+  Gather gather = forward_gather(g);
+  gather.activation = activation;
+  run_gather(gather, from, kernel, shift, static_cast<T*>(y), workspace);
 }
 
 template <class T>
@@ -33,16 +36,16 @@ std::size_t input_pass_bytes(const ConvolutionGeometry& g) {
                          : backward_workspace_bytes<T>(g);
 }
 
-/// x = transposed convolution of y, plus bias (C, may be null).
+/// x = transposed convolution of y, plus bias (C, may be null), activated.
 template <class T>
-void run_input_pass(const ConvolutionGeometry& g, const void* y, const void* weight, const void* bias,
-                    void* x, void* workspace) {
+void run_input_pass(const ConvolutionGeometry& g, const Activation& activation, const void* y,
+                    const void* weight, const void* bias, void* x, void* workspace) {
   const auto *from = static_cast<const T*>(y), *kernel = static_cast<const T*>(weight),
              *shift = static_cast<const T*>(bias);
   const ConvolutionProduct product(g);
   if (product.applies)
-    return run_product_backward(product, from, kernel, shift, static_cast<T*>(x), workspace);
-  run_backward(g, from, kernel, shift, static_cast<T*>(x), workspace);
+    return run_product_backward(product, activation, from, kernel, shift, static_cast<T*>(x), workspace);
+  run_backward(g, activation, from, kernel, shift, static_cast<T*>(x), workspace);
 }
 
 template <class T>

@@ -22,30 +22,35 @@ struct ConvolutionProduct {
 };
 
 template <class T>
-void multiply_into(const ProductSizes& sizes, const Matrix<T>& a, const Matrix<T>& b, const T* bias, T* c) {
-  multiply_matrices(sizes, [&](std::int64_t) { return a; }, [&](std::int64_t) { return b; }, bias, c);
+void multiply_into(const ProductSizes& sizes, const Activation& activation, const Matrix<T>& a,
+                   const Matrix<T>& b, const T* bias, T* c) {
+  multiply_matrices(
+      sizes, [&](std::int64_t) { return a; }, [&](std::int64_t) { return b; }, bias, c, activation);
 }
 
-/// y = x weight^T + bias (outputs, may be null).
+/// y = x weight^T + bias (outputs, may be null), activated.
 template <class T>
-void run_product_forward(const ConvolutionProduct& p, const T* x, const T* weight, const T* bias, T* y) {
-  multiply_into<T>({1, p.images, p.outputs, p.inputs}, {x, p.inputs, 1}, {weight, 1, p.inputs}, bias, y);
+void run_product_forward(const ConvolutionProduct& p, const Activation& activation, const T* x,
+                         const T* weight, const T* bias, T* y) {
+  multiply_into<T>({1, p.images, p.outputs, p.inputs}, activation, {x, p.inputs, 1}, {weight, 1, p.inputs},
+                   bias, y);
 }
 
-/// x = y weight + bias (one value a channel, may be null). `workspace`: an element for every input, where
-/// there is a bias.
+/// x = y weight + bias (one value a channel, may be null), activated. `workspace`: an element for every
+/// input, where there is a bias.
 template <class T>
-void run_product_backward(const ConvolutionProduct& p, const T* y, const T* weight, const T* bias, T* x,
-                          void* workspace) {
+void run_product_backward(const ConvolutionProduct& p, const Activation& activation, const T* y,
+                          const T* weight, const T* bias, T* x, void* workspace) {
   T* const repeated = bias ? static_cast<T*>(workspace) : nullptr;
   for (std::int64_t i = 0; bias && i < p.inputs; ++i) repeated[i] = bias[i / p.taps];
-  multiply_into<T>({1, p.images, p.inputs, p.outputs}, {y, p.outputs, 1}, {weight, p.inputs, 1}, repeated, x);
+  multiply_into<T>({1, p.images, p.inputs, p.outputs}, activation, {y, p.outputs, 1}, {weight, p.inputs, 1},
+                   repeated, x);
 }
 
 /// grad_weight = y^T x.
 template <class T>
 void run_product_weight(const ConvolutionProduct& p, const T* x, const T* y, T* grad_weight) {
-  multiply_into<T>({1, p.outputs, p.inputs, p.images}, {y, 1, p.outputs}, {x, p.inputs, 1}, nullptr,
+  multiply_into<T>({1, p.outputs, p.inputs, p.images}, {}, {y, 1, p.outputs}, {x, p.inputs, 1}, nullptr,
                    grad_weight);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <numeric>
 
+#include "primitives/activation.h"
 #include "primitives/convolution.h"
 #include "primitives/lane_tile.inl.h"
 
@@ -71,6 +72,7 @@ struct Gather {
   ImageLayout source, target;
   std::int64_t group_stride, row_stride, channel_stride, S;
   Float32Precision precision;
+  Activation activation = {};  // of the results
 
   std::int64_t taps(int phase) const { return h.taps * w[phase].taps; }
   std::int64_t all_taps() const {

@@ -172,8 +172,8 @@ void gather_by_tiles(const Gather& gather, const T* source, const T* kernel, con
                                       workspace.offsets, workspace.kernel, workspace.tiles});
 }
 
-/// target = gather of source with the kernel, plus bias (groups * rows, may be null). Writes only its own
-/// positions.
+/// target = gather of source with the kernel, plus bias (groups * rows, may be null), activated. Writes only
+/// its own positions.
 template <class T>
 void run_gather(const Gather& given, const T* source, const T* kernel, const T* bias, T* target,
                 void* memory) {

@@ -6,6 +6,7 @@
 
 #include "core/allocator.h"
 #include "core/thread_pool.h"
+#include "primitives/activation.inl.h"
 #include "primitives/lane_tile.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -23,7 +24,7 @@ struct Matrix {
 };
 
 /// C (rows x columns, rows `c_stride` apart, columns side by side) = A B + bias, or C += A B where
-/// `accumulate`. `bias` (columns) may be null and does not go with `accumulate`.
+/// `accumulate`. `bias` (columns) may be null and does not go with `accumulate`. C is activated last.
 template <class T>
 struct Product {
   std::int64_t rows, columns, depth;
@@ -32,6 +33,7 @@ struct Product {
   bool accumulate;
   T* c;
   std::int64_t c_stride;
+  Activation activation = {};
 };
 
 /// How a product is cut: `turned` packs A in place of B. Lines are the rows of the operand that is not
@@ -139,7 +141,7 @@ void write_straight(const Product<T>& p, std::int64_t row, std::int64_t rows, st
       Vec<T> sum = load(results.values + i * results.pitch + v * lanes<T>);
       if (p.accumulate) sum += load_up_to(c, used);
       if (p.bias) sum += load_up_to(p.bias + column + v * lanes<T>, used);
-      store_up_to(c, sum, used);
+      store_up_to(c, activated<T>(p.activation, sum), used);
     }
   }
 }
@@ -162,7 +164,7 @@ void write_turned(const Product<T>& p, std::int64_t column, std::int64_t columns
         Vec<T> sum = block[i];
         if (p.accumulate) sum += load_up_to(c, width);
         if (p.bias) sum += bias;
-        store_up_to(c, sum, width);
+        store_up_to(c, activated<T>(p.activation, sum), width);
       }
     }
   }

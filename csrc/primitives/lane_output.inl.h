@@ -1,6 +1,7 @@
 // What a product whose columns are lanes leaves, positions x channels, written as an image.
 #pragma once
 
+#include "primitives/activation.inl.h"
 #include "primitives/image_band.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -9,7 +10,7 @@ namespace {
 /// A buffer of results: `panel_width` channels for each position of a rectangle, row by row.
 template <class T>
 struct LaneBuffer {
-  const T* values;
+  T* values;
   std::int64_t columns;  // of the rectangle in this phase
 };
 
@@ -82,11 +83,14 @@ void write_pixels(const T* values, std::int64_t count, int channels, const Recta
     store_up_to(at + j * to.column, load(values + j * panel_width<T>), channels);
 }
 
-/// Writes one vector of `channels` <= lanes channels of a rectangle; `target` is the first one's plane of
-/// image 0.
+/// Activates and writes one vector of `channels` <= lanes channels of a rectangle; `target` is the first
+/// one's plane of image 0.
 template <class T>
 void write_lanes(const Gather& gather, const Rectangle& at, const LaneBuffer<T>* buffers, int channels,
                  T* target) {
+  for (int phase = 0; gather.activation.kind != ActivationKind::none && phase < gather.phases; ++phase)
+    activate_vectors(gather.activation, at.rows * buffers[phase].columns, panel_width<T>,
+                     buffers[phase].values);
   const bool planes = gather.target.pixel == 1;
   if (planes && gather.phases == 2 && gather.w[0].target_step == 2 && gather.w[0].target_begin == 0) {
     const RectangleTarget<T> to(gather, 0, at, target);

@@ -71,7 +71,7 @@ void multiply_vector(const Matrix<T>& a, const T* x, std::int64_t x_stride, std:
 /// The product where columns == 1 (a matrix and a vector) or rows == 1 (its transpose).
 template <class T, class AAt, class BAt>
 void multiply_vectors(const ProductSizes& sizes, const AAt& a_at, const BAt& b_at, const T* column_bias,
-                      T* c) {
+                      const Activation& activation, T* c) {
   constexpr std::int64_t chunk_work = 1 << 16;
   const std::int64_t rows = std::max(sizes.rows, sizes.columns);
   const std::int64_t depth = std::max<std::int64_t>(1, sizes.depth);
@@ -91,6 +91,8 @@ void multiply_vectors(const ProductSizes& sizes, const AAt& a_at, const BAt& b_a
         multiply_vector(transposed, a.elements, a.column_stride, begin, end, sizes.depth, column_bias, 1,
                         c + i * rows);
       }
+      if (activation.kind != ActivationKind::none)
+        activate_run(activation, end - begin, c + i * rows + begin);
     }
   });
 }
@@ -101,19 +103,19 @@ FASTDL_INLINE bool is_vector_product(const ProductSizes& sizes) {
   return sizes.rows == 1 || sizes.columns == 1;
 }
 
-/// C[i] (batch, rows, columns; C-contiguous) = A[i] B[i] + column_bias (columns, may be null), with a_at(i)
-/// and b_at(i) giving each Matrix.
+/// C[i] (batch, rows, columns; C-contiguous) = A[i] B[i] + column_bias (columns, may be null), activated,
+/// with a_at(i) and b_at(i) giving each Matrix.
 template <class T, class AAt, class BAt>
 void multiply_matrices(const ProductSizes& sizes, const AAt& a_at, const BAt& b_at, const T* column_bias,
-                       T* c) {
+                       T* c, const Activation& activation = {}) {
   const std::int64_t rows = sizes.rows, columns = sizes.columns, depth = sizes.depth;
   if (sizes.batch == 0 || rows == 0 || columns == 0) return;
-  if (is_vector_product(sizes)) return multiply_vectors(sizes, a_at, b_at, column_bias, c);
+  if (is_vector_product(sizes)) return multiply_vectors(sizes, a_at, b_at, column_bias, activation, c);
 
   constexpr std::int64_t enough_matrices = 8, chunk_work = 1 << 16;
   const auto product = [&](std::int64_t i) {
-    return Product<T>{rows,   columns, depth, a_at(i), b_at(i), column_bias, false, c + i * rows * columns,
-                      columns};
+    return Product<T>{rows,    columns,   depth, a_at(i), b_at(i), column_bias, false, c + i * rows * columns,
+                      columns, activation};
   };
   GemmPlan plan = plan_gemm(product(0));
   // With many matrices, threads have work without cutting lines, which packs again for each cut.

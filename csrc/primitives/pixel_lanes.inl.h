@@ -3,6 +3,7 @@
 // broadcast at a time.
 #pragma once
 
+#include "primitives/activation.inl.h"
 #include "primitives/image_band.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -197,11 +198,14 @@ void write_positions(const Gather& gather, const PositionResults<T>& results, st
   for (int phase = 0; phase < (in_turns ? 1 : gather.phases); ++phase) {
     const std::int64_t column = gather.w[phase].target_step * gather.target.pixel;
     for (std::int64_t i = 0; i < results.count; ++i) {
+      const auto result = [&](int of) {
+        return activated<T>(gather.activation, load(results.phase[of] + row + i * lanes<T>) + bias);
+      };
       const int count = results.valid[phase][i];
-      const Vec<T> values = load(results.phase[phase] + row + i * lanes<T>) + bias;
+      const Vec<T> values = result(phase);
       T* begin = target + results.to[phase][i];
       if (in_turns) {
-        const Vec<T> odd = load(results.phase[1] + row + i * lanes<T>) + bias;
+        const Vec<T> odd = result(1);
         const int both = count + results.valid[1][i], low = std::min(lanes<T>, both);
         store_up_to(begin, interleave(values, odd).first, low);
         if (both > low) store_up_to(begin + lanes<T>, interleave(values, odd).second, both - low);

@@ -72,6 +72,19 @@ def avg_pool2d_forward(
     divisor_override: int | None,
     /,
 ) -> ndarray: ...
+def batch_norm_activated_forward(
+    activation: int,
+    negative_slope: float,
+    x: Any,
+    mean: Any,
+    var: Any,
+    weight: Any,
+    bias: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    /,
+) -> tuple[Any, ...]: ...
 def batch_norm_backward(
     grad_output: Any,
     input: Any,
@@ -89,6 +102,19 @@ def batch_norm_forward(
     x: Any, mean: Any, var: Any, weight: Any, bias: Any, training: bool, momentum: float, eps: float, /
 ) -> tuple[Any, ...]: ...
 def built_isas() -> list[str]: ...
+def conv2d_activated_forward(
+    activation: int,
+    negative_slope: float,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Pair,
+    padding_before: Pair,
+    padding_after: Pair,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> ndarray: ...
 def conv2d_backward(
     grad: Any,
     x: Any,
@@ -125,6 +151,19 @@ def conv2d_variants(
     groups: int,
     /,
 ) -> dict[str, str]: ...
+def conv_transpose2d_activated_forward(
+    activation: int,
+    negative_slope: float,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    groups: int,
+    dilation: Pair,
+    /,
+) -> ndarray: ...
 def conv_transpose2d_backward(
     grad: Any,
     x: Any,
@@ -198,6 +237,9 @@ def get_float32_precision() -> str: ...
 def get_num_threads() -> int: ...
 def leaky_relu_backward(grad_output: Any, saved: Any, negative_slope: float = 0.0, /) -> ndarray: ...
 def leaky_relu_forward(input: Any, in_place: bool, negative_slope: float = 0.0, /) -> ndarray: ...
+def linear_activated_forward(
+    activation: int, negative_slope: float, x: Any, weight: Any, bias: Any, /
+) -> ndarray: ...
 def linear_backward(
     grad: Any, x: Any, weight: Any, needs_input: bool, needs_weight: bool, needs_bias: bool, /
 ) -> tuple[Any, ...]: ...

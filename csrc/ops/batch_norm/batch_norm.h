@@ -4,6 +4,7 @@
 #include "core/dtype.h"
 #include "core/memory_format.h"
 #include "core/shape.h"
+#include "primitives/activation.h"
 
 namespace fastdl {
 
@@ -28,12 +29,12 @@ struct BatchNormParams {
 /// another; the vectors have C elements. `weight` (null for ones), `bias` (null for zeros).
 struct BatchNormKernels {
   std::size_t (*forward_workspace_bytes)(const BatchNormParams&);
-  /// Writes y, and what backward wants: mean and invstd = 1 / sqrt(variance + eps). Where training, and not
-  /// null, running_mean becomes (1 - momentum) running_mean + momentum mean, running_var likewise with the
-  /// unbiased variance, unless x is empty; otherwise they are only read.
-  Status (*forward)(const Launch&, const BatchNormParams&, const void* x, const void* weight,
-                    const void* bias, void* running_mean, void* running_var, void* y, void* mean,
-                    void* invstd);
+  /// Writes y, activated, and what backward wants: mean and invstd = 1 / sqrt(variance + eps). Where
+  /// training, and not null, running_mean becomes (1 - momentum) running_mean + momentum mean, running_var
+  /// likewise with the unbiased variance, unless x is empty; otherwise they are only read.
+  Status (*forward)(const Launch&, const BatchNormParams&, const Activation&, const void* x,
+                    const void* weight, const void* bias, void* running_mean, void* running_var, void* y,
+                    void* mean, void* invstd);
 
   std::size_t (*backward_workspace_bytes)(const BatchNormParams&);
   /// Each gradient may be null.

@@ -18,9 +18,9 @@ ArrayView statistics(const char* argument, py::handle object, bool training) {
                                        : optional_array(op, argument, object);
 }
 
-py::tuple forward(py::handle x_object, py::handle mean_object, py::handle var_object,
-                  py::handle weight_object, py::handle bias_object, bool training, double momentum,
-                  double eps) {
+py::tuple forward(const Activation& activation, py::handle x_object, py::handle mean_object,
+                  py::handle var_object, py::handle weight_object, py::handle bias_object, bool training,
+                  double momentum, double eps) {
   const ImageView x = image_array(op, "input", x_object);
   const ArrayView running_mean = statistics("running_mean", mean_object, training);
   const ArrayView running_var = statistics("running_var", var_object, training);
@@ -30,6 +30,7 @@ py::tuple forward(py::handle x_object, py::handle mean_object, py::handle var_ob
       batch_norm_params(x.shape(), x.dtype(), channel_vector("running_mean", running_mean),
                         channel_vector("running_var", running_var), channel_vector("weight", weight),
                         channel_vector("bias", bias), training, momentum, eps, x.format());
+  check_activation(op, activation, params.dtype);
   const BackendTable& backend = host_backend();
   check_kernel(backend.batch_norm.forward != nullptr, backend, op);
   py::array y = new_array(x.shape(), params.dtype, x.format());
@@ -37,7 +38,7 @@ py::tuple forward(py::handle x_object, py::handle mean_object, py::handle var_ob
   py::array invstd = new_array(Shape{params.channels}, params.dtype);
   const std::size_t workspace = backend.batch_norm.forward_workspace_bytes(params);
   const Status status = run_kernel(workspace, [&](const Launch& launch) {
-    return backend.batch_norm.forward(launch, params, x.data(), weight.data(), bias.data(),
+    return backend.batch_norm.forward(launch, params, activation, x.data(), weight.data(), bias.data(),
                                       running_mean.data(), running_var.data(), data(y), data(mean),
                                       data(invstd));
   });
@@ -78,7 +79,7 @@ py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weigh
 namespace fastdl {
 void bind_batch_norm(py::module_& module) {
   using namespace batch_norm_bindings;
-  module.def("batch_norm_forward", &forward);
+  bind_activated(module, "batch_norm_forward", "batch_norm_activated_forward", &forward);
   module.def("batch_norm_backward", &backward);
 }
 }  // namespace fastdl

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "ops/batch_norm/batch_norm.h"
+#include "primitives/activation.inl.h"
 #include "primitives/channels.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -102,8 +103,9 @@ std::size_t batch_norm_forward_workspace_bytes(const BatchNormParams& params) {
 }
 
 template <class T>
-void batch_norm_forward_as(const Launch& launch, const BatchNormParams& params, const T* x, const T* weight,
-                           const T* bias, T* running_mean, T* running_var, T* y, T* mean, T* invstd) {
+void batch_norm_forward_as(const Launch& launch, const BatchNormParams& params, const Activation& activation,
+                           const T* x, const T* weight, const T* bias, T* running_mean, T* running_var, T* y,
+                           T* mean, T* invstd) {
   const std::int64_t channels = params.channels;
   if (params.training && params.count() == 0) {
     for (std::int64_t c = 0; c < channels; ++c) mean[c] = invstd[c] = T(0);
@@ -126,17 +128,17 @@ void batch_norm_forward_as(const Launch& launch, const BatchNormParams& params, 
     shift[c] = bias ? bias[c] : T(0);
   }
   visit_channels(plan, std::array<const T*, 3>{mean, scale, shift},
-                 [x, y](const auto& access, std::int64_t offset, const Vec<T>* values, Vec<T>*) {
+                 [=](const auto& access, std::int64_t offset, const Vec<T>* values, Vec<T>*) {
                    const Vec<T> distance = access.load(x + offset, T(0)) - values[0];
-                   access.store(y + offset, distance * values[1] + values[2]);
+                   access.store(y + offset, activated<T>(activation, distance * values[1] + values[2]));
                  });
 }
 
-Status batch_norm_forward(const Launch& launch, const BatchNormParams& params, const void* x,
-                          const void* weight, const void* bias, void* running_mean, void* running_var,
-                          void* y, void* mean, void* invstd) {
+Status batch_norm_forward(const Launch& launch, const BatchNormParams& params, const Activation& activation,
+                          const void* x, const void* weight, const void* bias, void* running_mean,
+                          void* running_var, void* y, void* mean, void* invstd) {
   with_type(params.dtype, [&]<class T>(T) {
-    batch_norm_forward_as(launch, params, static_cast<const T*>(x), static_cast<const T*>(weight),
+    batch_norm_forward_as(launch, params, activation, static_cast<const T*>(x), static_cast<const T*>(weight),
                           static_cast<const T*>(bias), static_cast<T*>(running_mean),
                           static_cast<T*>(running_var), static_cast<T*>(y), static_cast<T*>(mean),
                           static_cast<T*>(invstd));

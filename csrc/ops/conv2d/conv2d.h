@@ -3,6 +3,7 @@
 #include "core/backend.h"
 #include "core/dtype.h"
 #include "core/shape.h"
+#include "primitives/activation.h"
 #include "primitives/convolution.h"
 
 namespace fastdl {
@@ -17,8 +18,9 @@ namespace fastdl {
 /// (K) or null, C-contiguous; no aliasing.
 struct Conv2dKernels {
   std::size_t (*forward_workspace_bytes)(const ConvolutionGeometry&);
-  Status (*forward)(const Launch&, const ConvolutionGeometry&, const void* x, const void* weight,
-                    const void* bias, void* y);
+  /// y is activated as it is written.
+  Status (*forward)(const Launch&, const ConvolutionGeometry&, const Activation&, const void* x,
+                    const void* weight, const void* bias, void* y);
 
   std::size_t (*backward_input_workspace_bytes)(const ConvolutionGeometry&);
   Status (*backward_input)(const Launch&, const ConvolutionGeometry&, const void* grad_y, const void* weight,

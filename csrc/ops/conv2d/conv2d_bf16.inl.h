@@ -14,8 +14,8 @@ namespace {
 
 // The float32 kernels, of conv2d_cpu.inl.h.
 std::size_t conv2d_forward_workspace_bytes(const ConvolutionGeometry&);
-Status conv2d_forward(const Launch&, const ConvolutionGeometry&, const void* x, const void* weight,
-                      const void* bias, void* y);
+Status conv2d_forward(const Launch&, const ConvolutionGeometry&, const Activation&, const void* x,
+                      const void* weight, const void* bias, void* y);
 std::size_t conv2d_backward_input_workspace_bytes(const ConvolutionGeometry&);
 Status conv2d_backward_input(const Launch&, const ConvolutionGeometry&, const void* grad_y,
                              const void* weight, void* grad_x);
@@ -88,7 +88,7 @@ inline void conv2d_bf16_forward(const Launch& launch, const ConvolutionGeometry&
 #endif
   run_widened(launch, conv2d_forward_elements(g), x, weight, bias, y,
               [&](const Launch& own, const float* a, const float* b, const float* bias_values, float* c) {
-                conv2d_forward(own, as_float32(g), a, b, bias_values, c);
+                conv2d_forward(own, as_float32(g), Activation{}, a, b, bias_values, c);
               });
 }
 

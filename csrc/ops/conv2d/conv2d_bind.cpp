@@ -18,8 +18,9 @@ Shape batched_shape(const ArrayView& x) {
   return unbatched(x) ? with_batch(1, x.shape()) : x.shape();
 }
 
-py::array forward(py::handle x_object, py::handle weight_object, py::handle bias_object, Pair stride,
-                  Pair padding_before, Pair padding_after, Pair dilation, std::int64_t groups) {
+py::array forward(const Activation& activation, py::handle x_object, py::handle weight_object,
+                  py::handle bias_object, Pair stride, Pair padding_before, Pair padding_after, Pair dilation,
+                  std::int64_t groups) {
   const ImageView x = image_or_bfloat16_array(op, "input", x_object,
                                               joint_format(op, "input", x_object, "weight", weight_object));
   const ArrayView weight = input_or_bfloat16_array(op, "weight", weight_object);
@@ -28,12 +29,13 @@ py::array forward(py::handle x_object, py::handle weight_object, py::handle bias
       conv2d_geometry(batched_shape(x), x.dtype(), weight.shape(), weight.dtype(), bias.shape_or_null(),
                       bias.dtype(), stride, {padding_before, padding_after}, dilation, groups);
   g.format = x.format();
+  check_activation(op, activation, g.dtype);
   const BackendTable& backend = host_backend();
   check_kernel(backend.conv2d.forward != nullptr, backend, op);
   check_kernel_dtype(g.dtype, backend, op);
   py::array y = new_array(unbatched(x) ? without_batch(g.y_shape()) : g.y_shape(), g.dtype, g.format);
   const Status status = run_kernel(backend.conv2d.forward_workspace_bytes(g), [&](const Launch& launch) {
-    return backend.conv2d.forward(launch, g, x.data(), weight.data(), bias.data(), data(y));
+    return backend.conv2d.forward(launch, g, activation, x.data(), weight.data(), bias.data(), data(y));
   });
   check_status(status, backend, op);
   return y;
@@ -99,7 +101,7 @@ py::dict variants(const std::vector<std::int64_t>& input, const std::vector<std:
 namespace fastdl {
 void bind_conv2d(py::module_& module) {
   using namespace conv2d_bindings;
-  module.def("conv2d_forward", &forward);
+  bind_activated(module, "conv2d_forward", "conv2d_activated_forward", &forward);
   module.def("conv2d_backward", &backward);
   module.def("conv2d_variants", &variants);
 }

@@ -16,10 +16,11 @@ std::size_t conv2d_forward_workspace_bytes(const ConvolutionGeometry& g) {
   return bytes;
 }
 
-Status conv2d_forward(const Launch& launch, const ConvolutionGeometry& g, const void* x, const void* weight,
-                      const void* bias, void* y) {
+Status conv2d_forward(const Launch& launch, const ConvolutionGeometry& g, const Activation& activation,
+                      const void* x, const void* weight, const void* bias, void* y) {
   if (is_bf16(g)) return conv2d_bf16_forward(launch, g, x, weight, bias, y), Status{};
-  with_type(g.dtype, [&]<class T>(T) { run_forward_pass<T>(g, x, weight, bias, y, launch.workspace); });
+  with_type(g.dtype,
+            [&]<class T>(T) { run_forward_pass<T>(g, activation, x, weight, bias, y, launch.workspace); });
   return {};
 }
 
@@ -34,7 +35,7 @@ Status conv2d_backward_input(const Launch& launch, const ConvolutionGeometry& g,
                              const void* weight, void* grad_x) {
   if (is_bf16(g)) return conv2d_bf16_input(launch, g, grad_y, weight, grad_x), Status{};
   with_type(g.dtype,
-            [&]<class T>(T) { run_input_pass<T>(g, grad_y, weight, nullptr, grad_x, launch.workspace); });
+            [&]<class T>(T) { run_input_pass<T>(g, {}, grad_y, weight, nullptr, grad_x, launch.workspace); });
   return {};
 }
 

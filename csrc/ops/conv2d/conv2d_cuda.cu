@@ -11,8 +11,9 @@ using Geometry = ConvolutionGeometry;
 
 /// One thread an element of y.
 template <class T>
-FASTDL_KERNEL void forward_elements(Geometry g, const T* __restrict__ x, const T* __restrict__ weight,
-                                    const T* __restrict__ bias, T* __restrict__ y) {
+FASTDL_KERNEL void forward_elements(Geometry g, Activation activation, const T* __restrict__ x,
+                                    const T* __restrict__ weight, const T* __restrict__ bias,
+                                    T* __restrict__ y) {
   const std::int64_t channels = g.input_channels(), size = g.N * g.K * g.P * g.Q;
   for (std::int64_t i = global_index(); i < size; i += global_size()) {
     const std::int64_t q = i % g.Q, p = i / g.Q % g.P, k = i / (g.Q * g.P) % g.K, n = i / (g.Q * g.P * g.K);
@@ -29,7 +30,7 @@ FASTDL_KERNEL void forward_elements(Geometry g, const T* __restrict__ x, const T
           sum += kernel[(c * g.R + r) * g.S + s] * x[g.x_index(n, first_c + c, h, w)];
         }
       }
-    y[g.y_index(n, k, p, q)] = bias ? sum + bias[k] : sum;
+    y[g.y_index(n, k, p, q)] = activated_element(activation, bias ? sum + bias[k] : sum);
   }
 }
 
@@ -107,13 +108,13 @@ std::size_t no_workspace(const Geometry&) {
   return 0;
 }
 
-Status forward(const Launch& at, const Geometry& g, const void* x, const void* weight, const void* bias,
-               void* y) {
+Status forward(const Launch& at, const Geometry& g, const Activation& activation, const void* x,
+               const void* weight, const void* bias, void* y) {
   Status status;
   with_type(g.dtype, [&]<class T>(T) {
     status = launch("conv2d_forward", at.stream, grid_for(g.N * g.K * g.P * g.Q, threads), threads, 0,
-                    forward_elements<T>, g, static_cast<const T*>(x), static_cast<const T*>(weight),
-                    static_cast<const T*>(bias), static_cast<T*>(y));
+                    forward_elements<T>, g, activation, static_cast<const T*>(x),
+                    static_cast<const T*>(weight), static_cast<const T*>(bias), static_cast<T*>(y));
   });
   return status;
 }

@@ -18,8 +18,9 @@ Shape batched_shape(const ArrayView& x) {
   return unbatched(x) ? with_batch(1, x.shape()) : x.shape();
 }
 
-py::array forward(py::handle x_object, py::handle weight_object, py::handle bias_object, Pair stride,
-                  Pair padding, Pair output_padding, std::int64_t groups, Pair dilation) {
+py::array forward(const Activation& activation, py::handle x_object, py::handle weight_object,
+                  py::handle bias_object, Pair stride, Pair padding, Pair output_padding, std::int64_t groups,
+                  Pair dilation) {
   const ImageView x =
       image_array(op, "input", x_object, joint_format(op, "input", x_object, "weight", weight_object));
   const ArrayView weight = input_array(op, "weight", weight_object);
@@ -28,12 +29,14 @@ py::array forward(py::handle x_object, py::handle weight_object, py::handle bias
                                                     weight.dtype(), bias.shape_or_null(), bias.dtype(),
                                                     stride, padding, output_padding, groups, dilation);
   g.format = x.format();
+  check_activation(op, activation, g.dtype);
   const BackendTable& backend = host_backend();
   check_kernel(backend.conv_transpose2d.forward != nullptr, backend, op);
   py::array y = new_array(unbatched(x) ? without_batch(g.x_shape()) : g.x_shape(), g.dtype, g.format);
   const Status status =
       run_kernel(backend.conv_transpose2d.forward_workspace_bytes(g), [&](const Launch& launch) {
-        return backend.conv_transpose2d.forward(launch, g, x.data(), weight.data(), bias.data(), data(y));
+        return backend.conv_transpose2d.forward(launch, g, activation, x.data(), weight.data(), bias.data(),
+                                                data(y));
       });
   check_status(status, backend, op);
   return y;
@@ -98,7 +101,7 @@ py::dict variants(const std::vector<std::int64_t>& input, const std::vector<std:
 namespace fastdl {
 void bind_conv_transpose2d(py::module_& module) {
   using namespace conv_transpose2d_bindings;
-  module.def("conv_transpose2d_forward", &forward);
+  bind_activated(module, "conv_transpose2d_forward", "conv_transpose2d_activated_forward", &forward);
   module.def("conv_transpose2d_backward", &backward);
   module.def("conv_transpose2d_variants", &variants);
 }

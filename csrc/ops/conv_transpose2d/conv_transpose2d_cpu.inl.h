@@ -10,9 +10,11 @@ std::size_t conv_transpose2d_forward_workspace_bytes(const ConvolutionGeometry& 
   return bytes;
 }
 
-Status conv_transpose2d_forward(const Launch& launch, const ConvolutionGeometry& g, const void* x,
-                                const void* weight, const void* bias, void* y) {
-  with_type(g.dtype, [&]<class T>(T) { run_input_pass<T>(g, x, weight, bias, y, launch.workspace); });
+Status conv_transpose2d_forward(const Launch& launch, const ConvolutionGeometry& g,
+                                const Activation& activation, const void* x, const void* weight,
+                                const void* bias, void* y) {
+  with_type(g.dtype,
+            [&]<class T>(T) { run_input_pass<T>(g, activation, x, weight, bias, y, launch.workspace); });
   return {};
 }
 
@@ -24,8 +26,9 @@ std::size_t conv_transpose2d_backward_input_workspace_bytes(const ConvolutionGeo
 
 Status conv_transpose2d_backward_input(const Launch& launch, const ConvolutionGeometry& g, const void* grad_y,
                                        const void* weight, void* grad_x) {
-  with_type(g.dtype,
-            [&]<class T>(T) { run_forward_pass<T>(g, grad_y, weight, nullptr, grad_x, launch.workspace); });
+  with_type(g.dtype, [&]<class T>(T) {
+    run_forward_pass<T>(g, {}, grad_y, weight, nullptr, grad_x, launch.workspace);
+  });
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include "core/backend.h"
 #include "core/dtype.h"
 #include "core/shape.h"
+#include "primitives/activation.h"
 
 namespace fastdl {
 
@@ -15,8 +16,9 @@ struct LinearParams {
 
 struct LinearKernels {
   std::size_t (*forward_workspace_bytes)(const LinearParams&);
-  Status (*forward)(const Launch&, const LinearParams&, const void* x, const void* weight, const void* bias,
-                    void* y);
+  /// y is activated as it is written.
+  Status (*forward)(const Launch&, const LinearParams&, const Activation&, const void* x, const void* weight,
+                    const void* bias, void* y);
 
   /// grad_x = grad_y W.
   std::size_t (*backward_input_workspace_bytes)(const LinearParams&);

@@ -12,8 +12,8 @@ namespace fastdl::FASTDL_ISA {
 namespace {
 
 // The float32 kernels, of linear_cpu.inl.h.
-Status linear_forward(const Launch&, const LinearParams&, const void* x, const void* weight, const void* bias,
-                      void* y);
+Status linear_forward(const Launch&, const LinearParams&, const Activation&, const void* x,
+                      const void* weight, const void* bias, void* y);
 Status linear_backward_input(const Launch&, const LinearParams&, const void* grad_y, const void* weight,
                              void* grad_x);
 Status linear_backward_weight(const Launch&, const LinearParams&, const void* grad_y, const void* x,
@@ -163,7 +163,7 @@ inline void linear_bf16_forward(const Launch& launch, const LinearParams& p, con
 #endif
   run_widened(launch, linear_forward_elements(p), x, weight, bias, y,
               [&](const Launch& own, const float* a, const float* b, const float* bias_values, float* c) {
-                linear_forward(own, as_float32(p), a, b, bias_values, c);
+                linear_forward(own, as_float32(p), Activation{}, a, b, bias_values, c);
               });
 }
 

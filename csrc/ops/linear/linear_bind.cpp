@@ -8,18 +8,20 @@ namespace {
 
 constexpr const char* op = "linear";
 
-py::array forward(py::handle x_object, py::handle weight_object, py::handle bias_object) {
+py::array forward(const Activation& activation, py::handle x_object, py::handle weight_object,
+                  py::handle bias_object) {
   const ArrayView x = input_or_bfloat16_array(op, "input", x_object);
   const ArrayView weight = input_or_bfloat16_array(op, "weight", weight_object);
   const ArrayView bias = optional_or_bfloat16_array(op, "bias", bias_object);
   const LinearParams params =
       linear_params(x.shape(), x.dtype(), weight.shape(), weight.dtype(), bias.shape_or_null(), bias.dtype());
+  check_activation(op, activation, params.dtype);
   const BackendTable& backend = host_backend();
   check_kernel(backend.linear.forward != nullptr, backend, op);
   check_kernel_dtype(params.dtype, backend, op);
   py::array y = new_array(linear_output_shape(x.shape(), weight.shape()), params.dtype);
   const Status status = run_kernel(backend.linear.forward_workspace_bytes(params), [&](const Launch& launch) {
-    return backend.linear.forward(launch, params, x.data(), weight.data(), bias.data(), data(y));
+    return backend.linear.forward(launch, params, activation, x.data(), weight.data(), bias.data(), data(y));
   });
   check_status(status, backend, op);
   return y;
@@ -62,7 +64,7 @@ py::tuple backward(py::handle grad_object, py::handle x_object, py::handle weigh
 namespace fastdl {
 void bind_linear(py::module_& module) {
   using namespace linear_bindings;
-  module.def("linear_forward", &forward);
+  bind_activated(module, "linear_forward", "linear_activated_forward", &forward);
   module.def("linear_backward", &backward);
 }
 }  // namespace fastdl

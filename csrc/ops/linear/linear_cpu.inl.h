@@ -18,10 +18,10 @@ FASTDL_INLINE ProductSizes linear_weight_sizes(const LinearParams& p) {
 
 template <class T>
 void multiply_one(const ProductSizes& sizes, const Matrix<T>& a, const Matrix<T>& b, const T* column_bias,
-                  void* c) {
+                  void* c, const Activation& activation = {}) {
   multiply_matrices(
       sizes, [&](std::int64_t) { return a; }, [&](std::int64_t) { return b; }, column_bias,
-      static_cast<T*>(c));
+      static_cast<T*>(c), activation);
 }
 
 /// A C-contiguous matrix with `columns` columns, and its transpose.
@@ -42,12 +42,12 @@ std::size_t linear_forward_workspace_bytes(const LinearParams& p) {
   return is_bf16(p) ? linear_bf16_forward_bytes(p) : 0;
 }
 
-Status linear_forward(const Launch& launch, const LinearParams& p, const void* x, const void* weight,
-                      const void* bias, void* y) {
+Status linear_forward(const Launch& launch, const LinearParams& p, const Activation& activation,
+                      const void* x, const void* weight, const void* bias, void* y) {
   if (is_bf16(p)) return linear_bf16_forward(launch, p, x, weight, bias, y), Status{};
   with_type(p.dtype, [&]<class T>(T) {
     multiply_one(linear_forward_sizes(p), row_major<T>(x, p.in_features),
-                 transposed<T>(weight, p.in_features), static_cast<const T*>(bias), y);
+                 transposed<T>(weight, p.in_features), static_cast<const T*>(bias), y, activation);
   });
   return {};
 }
