@@ -81,13 +81,13 @@ YARDSTICKS = ("get_num_threads", "python")
 # FASTDL_RECORD=1 pytest -s tests/test_call_cost.py, which prints them.
 RECORDED = {
     "relu": (7.4, 1.61),
-    "linear": (12.2, 1.45),
-    "conv2d": (35.5, 2.38),
+    "linear": (12.9, 1.52),
+    "conv2d": (36.2, 2.45),
     "max_pool2d": (33.4, 2.64),
     "softmax": (11.7, 2.24),
     "cross_entropy": (24.8, 2.83),
-    "Linear": (12.2, 4.21),
-    "Conv2d": (35.5, 5.48),
+    "Linear": (12.9, 4.37),
+    "Conv2d": (36.2, 5.82),
     "adam": (31.8, 8.23),
 }
 # What slips in is mostly more than a tenth: a lock, a string, a search for an attribute by way of an exception. The

@@ -9,6 +9,7 @@ from fastdl import _core
 from fastdl._writes import writes
 from fastdl.autograd import Op
 from fastdl.functional._arguments import flag, number
+from fastdl.functional._fused import Fused, before_activation, fused
 
 
 class BatchNorm(Op):
@@ -25,30 +26,37 @@ class BatchNorm(Op):
         training: bool,
         momentum: float,
         eps: float,
+        fused: Fused | None,
     ) -> Any:
         if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
             raise ValueError("[batch_norm] running_mean, running_var: expected no requires_grad, got True")
-        y, mean, invstd = _core.batch_norm_forward(
-            input, running_mean, running_var, weight, bias, training, momentum, eps
-        )
+        if fused is None:
+            y, mean, invstd = _core.batch_norm_forward(
+                input, running_mean, running_var, weight, bias, training, momentum, eps
+            )
+        else:
+            y, mean, invstd = _core.batch_norm_activated_forward(
+                *fused, input, running_mean, running_var, weight, bias, training, momentum, eps
+            )
         if training:
             if running_mean is not None:
                 writes.note(running_mean)
             if running_var is not None:
                 writes.note(running_var)
         # not the running statistics, which the next batch changes
-        ctx.saved = (input, weight, mean, invstd)
-        ctx.options = training, eps
+        ctx.saved = (input, weight, mean, invstd, None if fused is None else y)
+        ctx.options = training, eps, fused
         return y
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
         needs = ctx.needs_input_grad
         wanted = needs[0], needs[3], needs[4]
-        grad_input, grad_weight, grad_bias = _core.batch_norm_backward(
-            grad_output, *(*ctx.saved, *ctx.options, *wanted)
-        )
-        return grad_input, None, None, grad_weight, grad_bias, None, None, None
+        *saved, y = ctx.saved
+        *options, fused = ctx.options
+        grad = grad_output if fused is None else before_activation(fused, grad_output, y)
+        grad_input, grad_weight, grad_bias = _core.batch_norm_backward(grad, *(*saved, *options, *wanted))
+        return grad_input, None, None, grad_weight, grad_bias, None, None, None, None
 
 
 def batch_norm(
@@ -60,6 +68,9 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
+    activation: str | None = None,
+    negative_slope: float = 0.01,
 ) -> Any:
     """``(input - mean) / sqrt(variance + eps) * weight + bias``, mean and variance taken for each channel.
 
@@ -71,20 +82,24 @@ def batch_norm(
         weight, bias: (C), or None.
         momentum: the share of the new batch in the running statistics.
         eps: added to the variance.
+        activation: None, or 'relu', 'leaky_relu', 'sigmoid' or 'tanh': applied to the results while they are written,
+            to the bits that the function of that name gives.
+        negative_slope: of 'leaky_relu', at least 0.
 
     Returns:
         An array shaped like `input`, channels_last where the input is.
 
     Raises:
         ValueError: shapes that do not fit, one value per channel with `training`, no statistics without it,
-            eps not positive with `training` or negative without.
+            eps not positive with `training` or negative without, an unknown activation, a slope below 0.
         TypeError: dtypes that differ or are not floating.
 
     Source: S. Ioffe and C. Szegedy, Batch normalization, arXiv:1502.03167.
     """
     op = "batch_norm"
     options = flag(op, "training", training), number(op, "momentum", momentum), number(op, "eps", eps)
-    return BatchNorm.apply(input, running_mean, running_var, weight, bias, *options)
+    epilogue = None if activation is None else fused(op, activation, negative_slope)
+    return BatchNorm.apply(input, running_mean, running_var, weight, bias, *options, epilogue)
 
 
 def batch_norm_backward(

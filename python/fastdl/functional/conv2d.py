@@ -15,6 +15,7 @@ from fastdl.functional._arguments import (
     pair,
     remember,
 )
+from fastdl.functional._fused import Fused, before_activation, fused
 
 
 class Conv2d(Op):
@@ -30,6 +31,24 @@ class Conv2d(Op):
     def backward(ctx: Any, grad_output: Any) -> Any:
         grads = _core.conv2d_backward(grad_output, *ctx.saved, *ctx.geometry, *ctx.needs_input_grad[:3])
         return *grads, None
+
+
+class ActivatedConv2d(Op):
+    fresh = True
+
+    @staticmethod
+    def forward(ctx: Any, input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...], fused: Fused) -> Any:
+        y = _core.conv2d_activated_forward(*fused, input, weight, bias, *geometry)
+        ctx.saved = (input, weight, y)
+        ctx.options = geometry, fused
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        (input, weight, y), (geometry, fused) = ctx.saved, ctx.options
+        grad = before_activation(fused, grad_output, y)
+        grads = _core.conv2d_backward(grad, input, weight, *geometry, *ctx.needs_input_grad[:3])
+        return *grads, None, None
 
 
 _known: Remembered = {}
@@ -57,6 +76,9 @@ def conv2d(
     padding: int | Sequence[int] | str = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
+    *,
+    activation: str | None = None,
+    negative_slope: float = 0.01,
 ) -> Any:
     """Cross-correlates `input` with `weight` and adds `bias`.
 
@@ -67,6 +89,9 @@ def conv2d(
         stride, dilation: an int, or one for the height and one for the width.
         padding: the same, or 'same' (stride 1 only) or 'valid'.
         groups: divides C and K; each group of input channels meets its own kernels.
+        activation: None, or 'relu', 'leaky_relu', 'sigmoid' or 'tanh': applied to the results while they are written,
+            to the bits that the function of that name gives. Not with bfloat16.
+        negative_slope: of 'leaky_relu', at least 0.
 
     Returns:
         (N, K, P, Q) or (K, P, Q) with P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1, Q likewise;
@@ -82,12 +107,15 @@ def conv2d(
 
     Raises:
         ValueError: shapes that do not fit together, a kernel larger than the padded input, stride or dilation
-            below 1, negative padding.
-        TypeError: dtypes that differ or are not floating.
+            below 1, negative padding, an unknown activation, a slope below 0.
+        TypeError: dtypes that differ or are not floating, bfloat16 with an activation.
 
     Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    return Conv2d.apply(input, weight, bias, _geometry(weight, stride, padding, dilation, groups))
+    geometry = _geometry(weight, stride, padding, dilation, groups)
+    if activation is None:
+        return Conv2d.apply(input, weight, bias, geometry)
+    return ActivatedConv2d.apply(input, weight, bias, geometry, fused("conv2d", activation, negative_slope))
 
 
 def conv2d_backward(

@@ -8,6 +8,7 @@ from typing import Any
 from fastdl import _core
 from fastdl.autograd import Op
 from fastdl.functional._arguments import Remembered, integer, pair, remember
+from fastdl.functional._fused import Fused, before_activation, fused
 
 
 class ConvTranspose2d(Op):
@@ -23,6 +24,22 @@ class ConvTranspose2d(Op):
             grad_output, *ctx.saved, *ctx.geometry, *ctx.needs_input_grad[:3]
         )
         return *grads, None
+
+
+class ActivatedConvTranspose2d(Op):
+    @staticmethod
+    def forward(ctx: Any, input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...], fused: Fused) -> Any:
+        y = _core.conv_transpose2d_activated_forward(*fused, input, weight, bias, *geometry)
+        ctx.saved = (input, weight, y)
+        ctx.options = geometry, fused
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        (input, weight, y), (geometry, fused) = ctx.saved, ctx.options
+        grad = before_activation(fused, grad_output, y)
+        grads = _core.conv_transpose2d_backward(grad, input, weight, *geometry, *ctx.needs_input_grad[:3])
+        return *grads, None, None
 
 
 _known: Remembered = {}
@@ -53,6 +70,9 @@ def conv_transpose2d(
     output_padding: int | Sequence[int] = 0,
     groups: int = 1,
     dilation: int | Sequence[int] = 1,
+    *,
+    activation: str | None = None,
+    negative_slope: float = 0.01,
 ) -> Any:
     """The gradient of a convolution with respect to its input, as a function in its own right.
 
@@ -65,6 +85,9 @@ def conv_transpose2d(
         output_padding: the same, below stride or dilation; rows and columns added behind, which tells apart the
             sizes that a strided convolution maps to one.
         groups: divides C and K; each group of input channels meets its own kernels.
+        activation: None, or 'relu', 'leaky_relu', 'sigmoid' or 'tanh': applied to the results while they are written,
+            to the bits that the function of that name gives.
+        negative_slope: of 'leaky_relu', at least 0.
 
     Returns:
         (N, K, P, Q) or (K, P, Q) with P = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1,
@@ -74,13 +97,16 @@ def conv_transpose2d(
 
     Raises:
         ValueError: shapes that do not fit together, an empty result, stride or dilation below 1, negative
-            padding, output_padding out of range.
+            padding, output_padding out of range, an unknown activation, a slope below 0.
         TypeError: dtypes that differ or are not floating.
 
     Source: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
     geometry = _geometry(stride, padding, output_padding, groups, dilation)
-    return ConvTranspose2d.apply(input, weight, bias, geometry)
+    if activation is None:
+        return ConvTranspose2d.apply(input, weight, bias, geometry)
+    epilogue = fused("conv_transpose2d", activation, negative_slope)
+    return ActivatedConvTranspose2d.apply(input, weight, bias, geometry, epilogue)
 
 
 def conv_transpose2d_backward(

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
+from fastdl.functional._fused import Fused, before_activation, fused
 
 
 class Linear(Op):
@@ -22,13 +23,40 @@ class Linear(Op):
         return _core.linear_backward(grad_output, *ctx.saved, *ctx.needs_input_grad)
 
 
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+class ActivatedLinear(Op):
+    fresh = True
+
+    @staticmethod
+    def forward(ctx: Any, input: Any, weight: Any, bias: Any, fused: Fused) -> Any:
+        y = _core.linear_activated_forward(*fused, input, weight, bias)
+        ctx.saved = (input, weight, y)
+        ctx.fused = fused
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        input, weight, y = ctx.saved
+        grad = before_activation(ctx.fused, grad_output, y)
+        return *_core.linear_backward(grad, input, weight, *ctx.needs_input_grad[:3]), None
+
+
+def linear(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    activation: str | None = None,
+    negative_slope: float = 0.01,
+) -> Any:
     """``input @ weight.T + bias``.
 
     Args:
         input: (*, in_features), float32, float64 or bfloat16.
         weight: (out_features, in_features), or (in_features) for one output without an axis.
         bias: (out_features), or () with a weight of one axis, or None.
+        activation: None, or 'relu', 'leaky_relu', 'sigmoid' or 'tanh': applied to the results while they are written,
+            to the bits that the function of that name gives. Not with bfloat16.
+        negative_slope: of 'leaky_relu', at least 0.
 
     Returns:
         (*, out_features), or (*).
@@ -37,10 +65,12 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     AVX512_BF16, subnormal numbers count as zero.
 
     Raises:
-        ValueError: shapes that do not fit together.
-        TypeError: dtypes that differ or are not floating.
+        ValueError: shapes that do not fit together, an unknown activation, a slope below 0.
+        TypeError: dtypes that differ or are not floating, bfloat16 with an activation.
     """
-    return Linear.apply(input, weight, bias)
+    if activation is None:
+        return Linear.apply(input, weight, bias)
+    return ActivatedLinear.apply(input, weight, bias, fused("linear", activation, negative_slope))
 
 
 def linear_backward(

@@ -9,11 +9,11 @@ from typing import Any
 import fastdl
 from fastdl.functional._arguments import pair
 from fastdl.nn import init
-from fastdl.nn.module import Module
+from fastdl.nn._activated import Activated
 from fastdl.nn.parameter import Parameter
 
 
-class Convolution(Module):
+class Convolution(Activated):
     """What Conv2d and ConvTranspose2d have in common; `weight_shape` says where they differ."""
 
     op: str
@@ -33,8 +33,11 @@ class Convolution(Module):
         padding_mode: str,
         device: Any,
         dtype: Any,
+        activation: str | None,
+        negative_slope: float,
     ) -> None:
         super().__init__()
+        self._set_activation(activation, negative_slope)
         if groups < 1:
             raise ValueError(f"[{self.op}] groups: expected at least 1, got {groups}")
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
@@ -95,7 +98,7 @@ class Convolution(Module):
             parts.append("bias=False")
         if self.padding_mode != "zeros":
             parts.append(f"padding_mode={self.padding_mode}")
-        return ", ".join(parts)
+        return ", ".join(parts + self._activation_repr())
 
     def _more_repr(self) -> list[str]:
         return []

@@ -8,11 +8,11 @@ import fastdl
 from fastdl._interop import write_
 from fastdl.functional.batch_norm import batch_norm
 from fastdl.nn import init
-from fastdl.nn.module import Module
+from fastdl.nn._activated import Activated, Activation
 from fastdl.nn.parameter import Parameter
 
 
-class _BatchNorm(Module):
+class _BatchNorm(Activated):
     """What the layers have in common; `dimensions` are the numbers of axes that they take."""
 
     dimensions: tuple[int, ...]
@@ -28,8 +28,11 @@ class _BatchNorm(Module):
         dtype: Any = None,
         *,
         bias: bool = True,
+        activation: str | None = None,
+        negative_slope: float = 0.01,
     ) -> None:
         super().__init__()
+        self._set_activation(activation, negative_slope)
         if num_features < 0:
             raise ValueError(f"[{type(self).__name__}] num_features: expected at least 0, got {num_features}")
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -65,7 +68,7 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
-    def forward(self, input: Any) -> Any:
+    def _run(self, input: Any, activation: Activation | None) -> Any:
         if len(input.shape) not in self.dimensions:
             expected = " or ".join(f"{ndim}D" for ndim in self.dimensions)
             raise ValueError(
@@ -78,7 +81,7 @@ class _BatchNorm(Module):
         if momentum is None:  # the average over all batches so far
             momentum = 1.0 / batches if batches else 0.0
         tracked = not training or self.track_running_stats
-        y = batch_norm(
+        operands = (
             input,
             running_mean if tracked else None,
             running_var if tracked else None,
@@ -87,22 +90,27 @@ class _BatchNorm(Module):
             momentum,
             self.eps,
         )
+        if activation is None:
+            y = batch_norm(*operands)
+        else:
+            y = batch_norm(*operands, activation=activation[0], negative_slope=activation[1])
         if counter is not None:
             write_(counter, batches)
         return y
 
     def extra_repr(self) -> str:
-        return (
+        parts = [
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
+        ]
+        return ", ".join(parts + self._activation_repr())
 
 
 class BatchNorm1d(_BatchNorm):
     """Normalises the channels of (N, C) or (N, C, L); see `fastdl.functional.batch_norm`.
 
     With momentum=None the running statistics are the average over all batches; without track_running_stats
-    the batch's are taken in evaluation mode too.
+    the batch's are taken in evaluation mode too. `activation` and `negative_slope` are the function's.
     """
 
     dimensions = (2, 3)

@@ -8,6 +8,7 @@ from typing import Any
 from fastdl.functional._arguments import convolution_padding
 from fastdl.functional.conv2d import conv2d
 from fastdl.functional.pad import pad
+from fastdl.nn._activated import Activation
 from fastdl.nn._convolution import Convolution
 
 
@@ -15,7 +16,7 @@ class Conv2d(Convolution):
     """Convolves (N, C, H, W) or (C, H, W) with its `weight` (out_channels, in_channels / groups, R, S).
 
     padding_mode says what lies beyond the image's edge: 'zeros', 'reflect', 'replicate' or 'circular'. See
-    `fastdl.functional.conv2d` for the rest.
+    `fastdl.functional.conv2d` for the rest, `activation` and `negative_slope` too.
     """
 
     op = "Conv2d"
@@ -34,6 +35,9 @@ class Conv2d(Convolution):
         padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
+        *,
+        activation: str | None = None,
+        negative_slope: float = 0.01,
     ) -> None:
         super().__init__(
             in_channels,
@@ -47,6 +51,8 @@ class Conv2d(Convolution):
             padding_mode,
             device,
             dtype,
+            activation,
+            negative_slope,
         )
         # Wrong words, and 'same' with a stride, are refused here and not at the first call.
         before, after = convolution_padding(
@@ -54,9 +60,12 @@ class Conv2d(Convolution):
         )
         self._edges = (before[1], after[1], before[0], after[0])
 
-    def forward(self, input: Any) -> Any:
+    def _run(self, input: Any, activation: Activation | None) -> Any:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = pad(input, self._edges, mode=self.padding_mode), 0
         weight, bias = self._weight_and_bias()
-        return conv2d(input, weight, bias, self.stride, padding, self.dilation, self.groups)
+        if activation is None:
+            return conv2d(input, weight, bias, self.stride, padding, self.dilation, self.groups)
+        options = self.stride, padding, self.dilation, self.groups
+        return conv2d(input, weight, bias, *options, activation=activation[0], negative_slope=activation[1])

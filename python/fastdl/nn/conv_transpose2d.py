@@ -7,6 +7,7 @@ from typing import Any
 
 from fastdl.functional._arguments import pair
 from fastdl.functional.conv_transpose2d import conv_transpose2d
+from fastdl.nn._activated import Activation
 from fastdl.nn._convolution import Convolution
 
 
@@ -14,8 +15,8 @@ class ConvTranspose2d(Convolution):
     """Takes (N, C, H, W) or (C, H, W) back through a convolution whose `weight` is (in_channels, out_channels / groups,
     R, S).
 
-    See `fastdl.functional.conv_transpose2d`. The forward call's `output_size` (height and width, or the whole
-    shape) picks output_padding by the size that is wanted.
+    See `fastdl.functional.conv_transpose2d`, for `activation` and `negative_slope` too. The call's `output_size`
+    (height and width, or the whole shape) picks output_padding by the size that is wanted.
     """
 
     op = "ConvTranspose2d"
@@ -35,6 +36,9 @@ class ConvTranspose2d(Convolution):
         padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
+        *,
+        activation: str | None = None,
+        negative_slope: float = 0.01,
     ) -> None:
         padding = pair(self.op, "padding", padding)  # refuses 'same' and 'valid'
         super().__init__(
@@ -49,6 +53,8 @@ class ConvTranspose2d(Convolution):
             padding_mode,
             device,
             dtype,
+            activation,
+            negative_slope,
         )
         self.output_padding = pair(self.op, "output_padding", output_padding)
 
@@ -56,17 +62,23 @@ class ConvTranspose2d(Convolution):
         return (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
 
     def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
+        return self._run(input, self._activation, output_size)
+
+    def _run(
+        self, input: Any, activation: Activation | None, output_size: Sequence[int] | None = None
+    ) -> Any:
         weight, bias = self._weight_and_bias()
-        return conv_transpose2d(
-            input,
-            weight,
-            bias,
+        options = (
             self.stride,
             self.padding,
             self.output_padding if output_size is None else self._output_padding_for(input, output_size),
             self.groups,
             self.dilation,
         )
+        if activation is None:
+            return conv_transpose2d(input, weight, bias, *options)
+        name, slope = activation
+        return conv_transpose2d(input, weight, bias, *options, activation=name, negative_slope=slope)
 
     def _output_padding_for(self, input: Any, output_size: Sequence[int]) -> tuple[int, int]:
         if len(output_size) not in (2, input.ndim):

@@ -8,17 +8,29 @@ from typing import Any
 import fastdl
 from fastdl.functional.linear import linear
 from fastdl.nn import init
-from fastdl.nn.module import Module
+from fastdl.nn._activated import Activated, Activation
 from fastdl.nn.parameter import Parameter
 
 
-class Linear(Module):
-    """Maps (*, in_features) to (*, out_features) with its `weight` (out_features, in_features) and `bias`."""
+class Linear(Activated):
+    """Maps (*, in_features) to (*, out_features) with its `weight` (out_features, in_features) and `bias`.
+
+    `activation` and `negative_slope` are as of `fastdl.functional.linear`.
+    """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        activation: str | None = None,
+        negative_slope: float = 0.01,
     ) -> None:
         super().__init__()
+        self._set_activation(activation, negative_slope)
         for name, features in (("in_features", in_features), ("out_features", out_features)):
             if features < 0:
                 raise ValueError(f"[Linear] {name}: expected at least 0, got {features}")
@@ -38,10 +50,14 @@ class Linear(Module):
             bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0
             init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, input: Any) -> Any:
-        return linear(input, *self._weight_and_bias())
+    def _run(self, input: Any, activation: Activation | None) -> Any:
+        weight, bias = self._weight_and_bias()
+        if activation is None:
+            return linear(input, weight, bias)
+        return linear(input, weight, bias, activation=activation[0], negative_slope=activation[1])
 
     def extra_repr(self) -> str:
-        return (
+        parts = [
             f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
-        )
+        ]
+        return ", ".join(parts + self._activation_repr())
