@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, TypeVar, overload
 
+from fastdl.nn._fusion import ACTIVATIONS, LAYERS, fusion
 from fastdl.nn.module import Module, indent
 from fastdl.nn.parameter import Parameter
 from fastdl.tensor import Tensor
 
 L = TypeVar("L", bound="_Listed")
+_END: Any = object()
 
 
 def _position(index: int, length: int) -> int:
@@ -85,7 +87,11 @@ class _Listed(Module):
 class Sequential(_Listed):
     """Modules applied one after another.
 
-    Takes modules, or one mapping of names to modules.
+    Takes modules, or one mapping of names to modules. A `Linear`, `Conv2d`, `ConvTranspose2d` or batch normalisation
+    with a `ReLU`, `LeakyReLU`, `Sigmoid` or `Tanh` behind it runs as one operation, to the same bits: the layer applies
+    the activation while it writes its results (its argument `activation`), and the graph has one node for both. Where
+    a hook or an overridden `forward` would see what passes between the two, or under `detect_anomaly`, each runs on
+    its own.
     """
 
     def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
@@ -101,8 +107,17 @@ class Sequential(_Listed):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
-        for module in self:
-            input = module(input)
+        modules = iter(self)
+        module = next(modules, _END)
+        while module is not _END:
+            behind = next(modules, _END)
+            if type(behind) not in ACTIVATIONS or type(module) not in LAYERS:
+                input, module = module(input), behind
+                continue
+            following = next(modules, _END)
+            activation = fusion(module, behind, following)
+            input = behind(module(input)) if activation is None else module._run(input, activation)
+            module = following
         return input
 
     @overload
