@@ -30,10 +30,10 @@ void check_activation(const char* op, const Activation& activation, DType dtype)
 /// Binds `forward` under `name` with no activation, and under `activated_name` with the kind and the slope in
 /// front of the other arguments: calls without one, which are many and small, do not pass it.
 template <class Module, class Result, class... Arguments>
-void bind_activated(Module& module, const char* name, const char* activated_name,
+void bind_activated(Module& bindings, const char* name, const char* activated_name,
                     Result (*forward)(const Activation&, Arguments...)) {
-  module.def(name, [forward](Arguments... arguments) { return forward({}, arguments...); });
-  module.def(activated_name, [forward](std::int32_t kind, double negative_slope, Arguments... arguments) {
+  bindings.def(name, [forward](Arguments... arguments) { return forward({}, arguments...); });
+  bindings.def(activated_name, [forward](std::int32_t kind, double negative_slope, Arguments... arguments) {
     return forward({static_cast<ActivationKind>(kind), negative_slope}, arguments...);
   });
 }
