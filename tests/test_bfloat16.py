@@ -1,4 +1,4 @@
-"""bfloat16 in linear and conv2d: against their references, on every ISA level and with AVX512_BF16."""
+"""bfloat16 in linear, conv2d and lstm: against their references, on every ISA level and with AVX512_BF16."""
 
 import fastdl
 import fastdl.functional as F
@@ -7,17 +7,25 @@ import pytest
 from fastdl import _core, nn
 from fastdl.reference import conv2d as conv2d_reference
 from fastdl.reference import linear as linear_reference
+from fastdl.reference import lstm as lstm_reference
 
 from tests import suite
 from tests.cases import conv2d as conv2d_cases
 from tests.cases import linear as linear_cases
+from tests.cases import lstm as lstm_cases
+from tests.test_lstm import cell, cell_reference, lstm
 
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="bfloat16 takes the extra [bf16], ml_dtypes")
 BF16 = ml_dtypes.bfloat16
 
 PAIRS = "avx512_bf16"
 WAYS = [*_core.supported_isas(), *([PAIRS] if _core.bf16_dot() else [])]
-OPS = {"linear": (F.linear, linear_reference), "conv2d": (F.conv2d, conv2d_reference)}
+OPS = {
+    "linear": (F.linear, linear_reference),
+    "conv2d": (F.conv2d, conv2d_reference),
+    "lstm": (lstm, lstm_reference),
+    "lstm_cell": (cell, cell_reference),
+}
 
 # Layers as networks have them: more than one block of the depth, of panels and of rows, halves of pairs left over.
 LARGE = [
@@ -49,6 +57,18 @@ def cases(group: str) -> list:
     )
 
 
+def recurrent_cases(lstms: list, cells: list) -> list:
+    """Of one layer: what several store in between is rounded too."""
+    found = [("lstm", case) for case in lstms if case.options.get("num_layers", 1) == 1]
+    found += [("lstm_cell", case) for case in cells]
+    return [pytest.param(op, case, id=f"{op}-{case}") for op, case in found]
+
+
+RECURRENT = recurrent_cases(
+    [*lstm_cases.OPTIONS, *lstm_cases.SIZES[::3], lstm_cases.NETWORKS[0]], lstm_cases.CELLS
+)
+
+
 @pytest.fixture(params=WAYS)
 def way(request):
     """An ISA level without AVX512_BF16, or the one with it."""
@@ -60,7 +80,7 @@ def way(request):
     fastdl.force_isa(before)
 
 
-@pytest.mark.parametrize(("op", "case"), cases("ALL"))
+@pytest.mark.parametrize(("op", "case"), cases("ALL") + RECURRENT)
 def test_reference(op, case, way):
     suite.check_reference(*OPS[op], case, BF16)
 
@@ -71,18 +91,26 @@ def test_integers_are_exact(op, case, way):
 
 
 @pytest.mark.parametrize(
-    ("op", "case"), cases("SHAPES") + cases("PARAMETERS") + [pytest.param(*pair) for pair in LARGE[::3]]
+    ("op", "case"),
+    cases("SHAPES")
+    + cases("PARAMETERS")
+    + [pytest.param(*pair) for pair in LARGE[::3]]
+    + recurrent_cases(lstm_cases.OPTIONS, lstm_cases.CELLS[::3]),
 )
 def test_layouts(op, case, way):
     suite.check_layouts(OPS[op][0], case, BF16)
 
 
-@pytest.mark.parametrize(("op", "case"), cases("THREADED"))
+@pytest.mark.parametrize(
+    ("op", "case"), cases("THREADED") + recurrent_cases(lstm_cases.THREADED, lstm_cases.THREADED_CELLS)
+)
 def test_threads(op, case, way):
     suite.check_threads(OPS[op][0], case, BF16)
 
 
-@pytest.mark.parametrize(("op", "case"), cases("EMPTY"))
+@pytest.mark.parametrize(
+    ("op", "case"), cases("EMPTY") + recurrent_cases(lstm_cases.EMPTY, lstm_cases.EMPTY_CELLS)
+)
 def test_empty(op, case, way):
     suite.check_empty(*OPS[op], case, BF16)
 
@@ -157,9 +185,31 @@ def test_dtypes_do_not_mix(wide):
             back(y, x.astype(wide), w.astype(wide))
 
 
+def lstm_arguments(dtype, **changes) -> list:
+    shapes = {"input": (5, 3, 4), "h_0": (1, 3, 6), "c_0": (1, 3, 6), **lstm_cases.weights(4, 6)}
+    arrays = {name: np.zeros(shape, changes.get(name, dtype)) for name, shape in shapes.items()}
+    x, h_0, c_0, *params = arrays.values()
+    return [x, (h_0, c_0), params, True, 1, 0.0, False, False, False]
+
+
+@pytest.mark.parametrize("wide", [np.float32, np.float64])
+def test_lstm_dtypes_do_not_mix(wide):
+    name = np.dtype(wide).name
+    for other in ("h_0", "c_0", "weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        at = f"{other}_l0" if "_0" not in other else other
+        with pytest.raises(TypeError, match=rf"\[lstm\] {other}: expected bfloat16 as .*, got {name}"):
+            F.lstm(*lstm_arguments(BF16, **{at: wide}))
+        with pytest.raises(TypeError, match=rf"\[lstm\] {other}: expected {name} as .*, got bfloat16"):
+            F.lstm(*lstm_arguments(wide, **{at: BF16}))
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.int64, ml_dtypes.float8_e4m3fn, ml_dtypes.int4])
 def test_other_dtypes_are_refused(dtype):
-    for call in (lambda: F.conv2d(X.astype(dtype), W), lambda: F.linear(X.astype(dtype), W[0, 0])):
+    for call in (
+        lambda: F.conv2d(X.astype(dtype), W),
+        lambda: F.linear(X.astype(dtype), W[0, 0]),
+        lambda: F.lstm(*lstm_arguments(BF16, input=dtype)),
+    ):
         with pytest.raises(TypeError, match="input: expected float32, float64 or bfloat16, got"):
             call()
 
@@ -215,6 +265,27 @@ def test_layers(way):
         suite.tolerances.assert_rounded_twice(found.numpy(), exact.numpy())
     with pytest.raises(TypeError, match="weight: expected float32 as the other arguments, got bfloat16"):
         model(fastdl.tensor(x.astype(np.float32)))
+
+
+@pytest.mark.parametrize("options", [{"num_layers": 2}, {"num_layers": 2, "bidirectional": True}], ids=str)
+def test_lstm_layers(options, way):
+    """Two layers: what the first one gives the second, and the other way round, is rounded in between."""
+    rng = np.random.default_rng(0)
+    model, same = nn.LSTM(40, 33, dtype=BF16, **options), nn.LSTM(40, 33, **options).double()
+    for mine, other in zip(model.parameters(), same.parameters(), strict=True):
+        assert mine.dtype == BF16
+        other.data[...] = mine.data.astype(np.float64)
+    x = rng.standard_normal((7, 5, 40)).astype(BF16)
+    ours, theirs = (fastdl.tensor(x.astype(dtype), requires_grad=True) for dtype in (BF16, np.float64))
+    (y, states), (want, want_states) = model(ours), same(theirs)
+    grad = rng.standard_normal(want.shape).astype(BF16)
+    y.backward(fastdl.tensor(grad))
+    want.backward(fastdl.tensor(grad.astype(np.float64)))
+    pairs = [(a.detach(), b.detach()) for a, b in zip((y, *states), (want, *want_states), strict=True)]
+    leaves = zip([ours, *model.parameters()], [theirs, *same.parameters()], strict=True)
+    for found, exact in [*pairs, *((mine.grad, other.grad) for mine, other in leaves)]:
+        assert found.dtype == BF16
+        suite.tolerances.assert_rounded_twice(found.numpy(), exact.numpy())
 
 
 def test_layer_made_in_bfloat16(way):

@@ -297,7 +297,7 @@ STATE = _zeros(4, 3, 6)
         (ValueError, r"bias_hh: expected \(24,\)", {"param": (7, _zeros(24, 1))}),
         (
             TypeError,
-            "input: expected float32 or float64, got int64",
+            "input: expected float32, float64 or bfloat16, got int64",
             {"input": _zeros(5, 3, 4, dtype=np.int64)},
         ),
         (TypeError, "weight_ih: expected float64", {"input": _zeros(5, 3, 4, dtype=np.float64)}),

@@ -17,7 +17,7 @@ std::int64_t hidden_size(const char* op, const Shape& weight_hh) {
 
 LstmParams lstm_params(const Shape& input, DType input_dtype, const Shape& weight_hh,
                        std::int64_t directions) {
-  check_floating("lstm", "input", input_dtype);
+  check_floating_or_bfloat16("lstm", "input", input_dtype);
   if (input.size() != 3) throw ValueError(concat("[lstm] input: expected (T, N, I), got ", input));
   if (input[0] < 1)
     throw ValueError(concat("[lstm] input: expected a sequence of at least one step, got ", input));
@@ -25,7 +25,7 @@ LstmParams lstm_params(const Shape& input, DType input_dtype, const Shape& weigh
 }
 
 LstmParams lstm_cell_params(const Shape& input, DType input_dtype, const Shape& weight_hh) {
-  check_floating("lstm_cell", "input", input_dtype);
+  check_floating_or_bfloat16("lstm_cell", "input", input_dtype);
   if (input.size() != 2) throw ValueError(concat("[lstm_cell] input: expected (N, I), got ", input));
   return {input_dtype, 1, input[0], input[1], hidden_size("lstm_cell", weight_hh), 1, false};
 }

@@ -29,6 +29,8 @@ struct LstmParams {
   std::int64_t output_stride() const { return directions * H; }
   /// (i, f, g, o) activated, then c_t: a row of the reserve.
   std::int64_t reserve_row() const { return 5 * H; }
+  /// The reserve's: what a backward pass computes in.
+  DType reserve_dtype() const { return dtype == DType::bfloat16 ? DType::float32 : dtype; }
 };
 
 /// What forward reads; backward reads it again. C-contiguous; nothing aliases an output.
@@ -47,7 +49,7 @@ struct LstmOutputs {
   void* output;   ///< (T, N) rows of H, output_stride() apart; backward reads it
   void* h_n;      ///< (N, H), the last h that was computed; may be null
   void* c_n;      ///< (N, H), likewise
-  void* reserve;  ///< (T, N, 5 H); backward reads it; null without keep_reserve
+  void* reserve;  ///< (T, N, 5 H) of reserve_dtype(); backward reads it; null without keep_reserve
 };
 
 /// Gradients that come in; each may be null, for zeros.
@@ -66,7 +68,9 @@ struct LstmInputGradients {
   void* weight_hh;
   void* bias_ih;
   void* bias_hh;
-  bool accumulate_input;  ///< add to `input`: the other direction has been there
+  /// Add to `input`: the other direction has been there, with the same workspace. Of two directions of
+  /// bfloat16, the second writes `input`, and the sum is rounded once.
+  bool accumulate_input;
 };
 
 struct LstmKernels {

@@ -25,18 +25,19 @@ struct Operands {
   Operands(bool cell, py::handle input_object, py::handle h_0_object, py::handle c_0_object,
            const py::tuple& arrays, bool has_biases, std::size_t directions)
       : op(cell ? "lstm_cell" : "lstm"),
-        input(input_array(op, "input", input_object)),
-        h_0(optional_array(op, "h_0", h_0_object)),
-        c_0(optional_array(op, "c_0", c_0_object)) {
+        input(input_or_bfloat16_array(op, "input", input_object)),
+        h_0(optional_or_bfloat16_array(op, "h_0", h_0_object)),
+        c_0(optional_or_bfloat16_array(op, "c_0", c_0_object)) {
     const std::size_t each = has_biases ? 4 : 2;
     if (arrays.size() != directions * each)
       throw ValueError(concat("[", op, "] params: expected ", directions * each,
                               " arrays for each layer, got ", arrays.size()));
     for (std::size_t d = 0; d < directions; ++d)
-      weights.push_back({input_array(op, "weight_ih", arrays[d * each]),
-                         input_array(op, "weight_hh", arrays[d * each + 1]),
-                         has_biases ? optional_array(op, "bias_ih", arrays[d * each + 2]) : ArrayView(),
-                         has_biases ? optional_array(op, "bias_hh", arrays[d * each + 3]) : ArrayView()});
+      weights.push_back(
+          {input_or_bfloat16_array(op, "weight_ih", arrays[d * each]),
+           input_or_bfloat16_array(op, "weight_hh", arrays[d * each + 1]),
+           has_biases ? optional_or_bfloat16_array(op, "bias_ih", arrays[d * each + 2]) : ArrayView(),
+           has_biases ? optional_or_bfloat16_array(op, "bias_hh", arrays[d * each + 3]) : ArrayView()});
     const Shape& weight_hh = weights.front().hh.shape();
     params =
         cell ? lstm_cell_params(input.shape(), input.dtype(), weight_hh)
@@ -67,10 +68,14 @@ struct Operands {
   /// Direction `d`'s part of an array that has the directions outermost, `elements` for each.
   template <class Pointer>
   Pointer part(Pointer array, std::int64_t d, std::int64_t elements) const {
+    return part(array, d, elements, params.dtype);
+  }
+  template <class Pointer>
+  Pointer part(Pointer array, std::int64_t d, std::int64_t elements, DType dtype) const {
     using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<Pointer>>, const char, char>;
-    return array == nullptr ? nullptr
-                            : static_cast<Byte*>(array) +
-                                  d * elements * static_cast<std::int64_t>(item_size(params.dtype));
+    return array == nullptr
+               ? nullptr
+               : static_cast<Byte*>(array) + d * elements * static_cast<std::int64_t>(item_size(dtype));
   }
   std::int64_t state_size() const { return params.N * params.H; }
 
@@ -86,7 +91,7 @@ struct Operands {
   }
   LstmOutputs outputs(std::int64_t d, void* output, void* h_n, void* c_n, void* reserve_data) const {
     return {part(output, d, params.H), part(h_n, d, state_size()), part(c_n, d, state_size()),
-            part(reserve_data, d, params.T * params.N * params.reserve_row())};
+            part(reserve_data, d, params.T * params.N * params.reserve_row(), params.reserve_dtype())};
   }
 };
 
@@ -106,6 +111,7 @@ void run_directions(const Operands& operands, const BackendTable& backend,
 void run_forward(const Operands& operands, void* output, void* h_n, void* c_n, void* reserve) {
   const BackendTable& backend = host_backend();
   check_kernel(backend.lstm.forward != nullptr, backend, operands.op);
+  check_kernel_dtype(operands.params.dtype, backend, operands.op);
   run_directions(operands, backend, backend.lstm.forward_workspace_bytes,
                  [&](const Launch& launch, const LstmParams& params, std::int64_t d) {
                    return backend.lstm.forward(launch, params, operands.inputs(d),
@@ -119,6 +125,7 @@ py::tuple run_backward(const Operands& operands, const LstmOutputGradients& grad
                        void* reserve, bool has_biases, const std::vector<bool>& needs) {
   const BackendTable& backend = host_backend();
   check_kernel(backend.lstm.backward != nullptr, backend, operands.op);
+  check_kernel_dtype(operands.params.dtype, backend, operands.op);
   const LstmParams& p = operands.params;
   const std::size_t each = has_biases ? 4 : 2;
   py::list result;
@@ -168,7 +175,7 @@ py::tuple forward(py::handle input, py::handle h_0, py::handle c_0, const py::tu
   const DType dtype = operands.params.dtype;
   py::array output = new_array(operands.output(), dtype);
   py::array h_n = new_array(operands.state(), dtype), c_n = new_array(operands.state(), dtype);
-  const py::object reserve = new_array_if(keep_reserve, operands.reserve(), dtype);
+  const py::object reserve = new_array_if(keep_reserve, operands.reserve(), operands.params.reserve_dtype());
   run_forward(operands, data(output), data(h_n), data(c_n), data(reserve));
   return py::make_tuple(output, h_n, c_n, reserve);
 }
@@ -183,7 +190,8 @@ py::tuple backward(py::handle grad_output, py::handle grad_h_n, py::handle grad_
   const ArrayView grad_h = optional_gradient("lstm", "grad_h_n", grad_h_n, operands.state(), dtype);
   const ArrayView grad_c = optional_gradient("lstm", "grad_c_n", grad_c_n, operands.state(), dtype);
   const ArrayView outputs = gradient_array("lstm", "output", output, operands.output(), dtype);
-  const ArrayView saved = gradient_array("lstm", "reserve", reserve, operands.reserve(), dtype);
+  const ArrayView saved =
+      gradient_array("lstm", "reserve", reserve, operands.reserve(), operands.params.reserve_dtype());
   return run_backward(operands, {grad.data(), grad_h.data(), grad_c.data()}, outputs.data(), saved.data(),
                       has_biases, needs);
 }
@@ -195,7 +203,7 @@ py::tuple cell_forward(py::handle input, py::handle h_0, py::handle c_0, const p
   operands.params.keep_reserve = keep_reserve;
   const DType dtype = operands.params.dtype;
   py::array h = new_array(operands.state(), dtype), c = new_array(operands.state(), dtype);
-  const py::object reserve = new_array_if(keep_reserve, operands.reserve(), dtype);
+  const py::object reserve = new_array_if(keep_reserve, operands.reserve(), operands.params.reserve_dtype());
   run_forward(operands, data(h), nullptr, data(c), data(reserve));
   return py::make_tuple(h, c, reserve);
 }
@@ -207,7 +215,8 @@ py::tuple cell_backward(py::handle grad_h, py::handle grad_c, py::handle input, 
   const DType dtype = operands.params.dtype;
   const ArrayView h = optional_gradient("lstm_cell", "grad_h", grad_h, operands.state(), dtype);
   const ArrayView c = optional_gradient("lstm_cell", "grad_c", grad_c, operands.state(), dtype);
-  const ArrayView saved = gradient_array("lstm_cell", "reserve", reserve, operands.reserve(), dtype);
+  const ArrayView saved =
+      gradient_array("lstm_cell", "reserve", reserve, operands.reserve(), operands.params.reserve_dtype());
   return run_backward(operands, {nullptr, h.data(), c.data()}, nullptr, saved.data(), true, needs);
 }
 

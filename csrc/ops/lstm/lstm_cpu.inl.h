@@ -2,6 +2,7 @@
 
 #include "core/simd_math.h"
 #include "ops/lstm/lstm.h"
+#include "ops/lstm/lstm_bf16.inl.h"
 #include "ops/lstm/lstm_math.h"
 #include "primitives/gemm.inl.h"
 #include "primitives/recurrent.inl.h"
@@ -462,7 +463,12 @@ class LstmBackwardPass {
   const StepPlan plan;
 };
 
+FASTDL_INLINE bool is_bf16(const LstmParams& params) {
+  return params.dtype == DType::bfloat16;
+}
+
 std::size_t lstm_forward_workspace_bytes(const LstmParams& params) {
+  if (is_bf16(params)) return lstm_bf16_forward_bytes(params);
   LstmScratch scratch{nullptr};
   with_type(params.dtype, [&]<class T>(T) { LstmForwardScratch<T>(params, scratch); });
   return scratch.bytes;
@@ -470,12 +476,14 @@ std::size_t lstm_forward_workspace_bytes(const LstmParams& params) {
 
 Status lstm_forward(const Launch& launch, const LstmParams& params, const LstmInputs& inputs,
                     const LstmOutputs& outputs) {
+  if (is_bf16(params)) return lstm_bf16_forward(launch, params, inputs, outputs), Status{};
   with_type(params.dtype,
             [&]<class T>(T) { LstmForwardPass<T>(launch.workspace, params, inputs, outputs).run(); });
   return {};
 }
 
 std::size_t lstm_backward_workspace_bytes(const LstmParams& params) {
+  if (is_bf16(params)) return lstm_bf16_backward_bytes(params);
   LstmScratch scratch{nullptr};
   with_type(params.dtype, [&]<class T>(T) { LstmBackwardScratch<T>(params, scratch); });
   return scratch.bytes;
@@ -483,6 +491,7 @@ std::size_t lstm_backward_workspace_bytes(const LstmParams& params) {
 
 Status lstm_backward(const Launch& launch, const LstmParams& params, const LstmOutputGradients& gradients,
                      const LstmInputs& inputs, const LstmOutputs& outputs, const LstmInputGradients& to) {
+  if (is_bf16(params)) return lstm_bf16_backward(launch, params, gradients, inputs, outputs, to), Status{};
   with_type(params.dtype, [&]<class T>(T) {
     LstmBackwardPass<T>(launch.workspace, params, gradients, inputs, outputs, to).run();
   });

@@ -69,7 +69,7 @@ def lstm_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh:
     """One step of an LSTM.
 
     Args:
-        input: (N, I), float32 or float64.
+        input: (N, I), float32, float64 or bfloat16.
         hx: (h, c) of the step before, each (N, H); None for zeros.
         w_ih: (4 H, I), and w_hh: (4 H, H), with the gates in the order input, forget, cell, output.
         b_ih, b_hh: (4 H) each, or None.
@@ -102,7 +102,7 @@ def lstm(
     """An LSTM of one or more layers over whole sequences.
 
     Args:
-        input: (T, N, I), or (N, T, I) with `batch_first`; float32 or float64.
+        input: (T, N, I), or (N, T, I) with `batch_first`; float32, float64 or bfloat16.
         hx: (h_0, c_0), each (num_layers * D, N, H) with D = 2 where `bidirectional`, else 1; None for zeros.
         params: for each layer, and in it for each direction, weight_ih (4 H, I or D * H), weight_hh (4 H, H)
             and, with `has_biases`, bias_ih and bias_hh (4 H). See `lstm_cell`.
@@ -111,9 +111,12 @@ def lstm(
     Returns:
         The last layer's output (T, N, D * H) or (N, T, D * H), and h_n and c_n, shaped like h_0 and c_0.
 
+    bfloat16 is that of ml_dtypes: storage alone. A layer keeps its gates, states and sums in float32 from the first
+    step to the last, and rounds what it returns once, to nearest even. Dropout between layers does not take it.
+
     Raises:
         ValueError: shapes that do not fit together, a sequence without a step, the wrong number of params.
-        TypeError: dtypes that differ or are not floating.
+        TypeError: dtypes that differ or are not floating; bfloat16 with dropout between layers in training.
 
     Source: as for `lstm_cell`; both directions: M. Schuster and K. Paliwal, Bidirectional Recurrent Neural
     Networks, IEEE Transactions on Signal Processing 45(11), 1997.
