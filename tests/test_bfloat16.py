@@ -64,8 +64,14 @@ def recurrent_cases(lstms: list, cells: list) -> list:
     return [pytest.param(op, case, id=f"{op}-{case}") for op, case in found]
 
 
+# Wide enough for a product of pairs with the input of all steps: many rows in a step, few, and one.
+LARGE_LSTM = [
+    lstm_cases.case("large", 3, 33, 71, 66, bidirectional=True),
+    lstm_cases.case("large_few_rows", 40, 2, 65, 64, bias=False),
+    lstm_cases.case("large_one_row", 70, 1, 64, 520),
+]
 RECURRENT = recurrent_cases(
-    [*lstm_cases.OPTIONS, *lstm_cases.SIZES[::3], lstm_cases.NETWORKS[0]], lstm_cases.CELLS
+    [*LARGE_LSTM, *lstm_cases.OPTIONS, *lstm_cases.SIZES[::3], lstm_cases.NETWORKS[0]], lstm_cases.CELLS
 )
 
 
@@ -102,7 +108,8 @@ def test_layouts(op, case, way):
 
 
 @pytest.mark.parametrize(
-    ("op", "case"), cases("THREADED") + recurrent_cases(lstm_cases.THREADED, lstm_cases.THREADED_CELLS)
+    ("op", "case"),
+    cases("THREADED") + recurrent_cases(LARGE_LSTM[::2] + lstm_cases.THREADED, lstm_cases.THREADED_CELLS),
 )
 def test_threads(op, case, way):
     suite.check_threads(OPS[op][0], case, BF16)

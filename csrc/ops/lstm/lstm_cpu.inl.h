@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <type_traits>
 
 #include "core/simd_math.h"
 #include "ops/lstm/lstm.h"
@@ -84,7 +85,7 @@ struct LstmForwardDesign {
   explicit LstmForwardDesign(const LstmParams& p)
       : dots(p.T * p.N <= 16 || (p.N <= 2 && p.H >= 512)),
         dot_projection(p.T * p.N <= 16),
-        fused(!dots && lstm_fuses_input(p)) {}
+        fused(!dots && !p.bf16_input && lstm_fuses_input(p)) {}
 };
 
 template <class T>
@@ -148,6 +149,10 @@ class LstmForwardPass {
   }
 
   void project_by_gemm() {
+#if FASTDL_SIMD_AVX512
+    if constexpr (std::is_same_v<T, float>)
+      if (p.bf16_input) return project_lstm_input(p, in, scratch.bias, start_, start_stride_);
+#endif
     gemm<T>(p.T * p.N, 4 * p.H, p.I, {static_cast<const T*>(in.input), p.I, 1},
             {static_cast<const T*>(in.weight_ih), 1, p.I}, in.bias_ih || in.bias_hh ? scratch.bias : nullptr,
             false, start_, start_stride_);
