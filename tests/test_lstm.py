@@ -29,15 +29,20 @@ def cell(input, h, c, **weights):
     return F.lstm_cell(input, (h, c), **weights)
 
 
-def _cell_reference_backward(grads, input, h, c, w_ih, w_hh, b_ih=None, b_hh=None):
+def _cell_reference_forward(bfloat16=False, **operands):
+    """A single step of bfloat16 rounds its results alone."""
+    return reference.cell_forward(**operands)[:2]
+
+
+def _cell_reference_backward(grads, input, h, c, w_ih, w_hh, b_ih=None, b_hh=None, bfloat16=False):
     saved = reference.cell_forward(input, h, c, w_ih, w_hh, b_ih, b_hh)[2]
     names = ("input", "h", "c", "w_ih", "w_hh", "b_ih")
-    found = dict(zip(names, reference.cell_backward(*grads, saved, w_ih, w_hh), strict=True))
+    found = dict(zip(names, reference.cell_backward(*grads, saved, w_ih, w_hh, bfloat16), strict=True))
     return found | {"b_hh": found["b_ih"]}
 
 
 cell_reference = types.ModuleType("cell_reference")
-cell_reference.forward = lambda **operands: reference.cell_forward(**operands)[:2]
+cell_reference.forward = _cell_reference_forward
 cell_reference.backward = _cell_reference_backward
 
 

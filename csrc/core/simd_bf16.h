@@ -69,6 +69,13 @@ FASTDL_INLINE void store_bf16(BFloat16* p, Vec<float> v, int n) {
   __builtin_memcpy(p, &rounded, static_cast<std::size_t>(n) * sizeof(BFloat16));
 }
 
+FASTDL_INLINE Vec<float> load_up_to(const BFloat16* p, int count) {
+  return load_bf16(p, count);
+}
+FASTDL_INLINE void store_up_to(BFloat16* p, Vec<float> v, int count) {
+  store_bf16(p, v, count);
+}
+
 #if FASTDL_SIMD_AVX512
 
 /// Pairs, one a lane.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "core/macros.h"
 #include "core/simd.h"
@@ -26,6 +27,10 @@ inline constexpr int vector_registers = 16;
 template <int Vectors>
 inline constexpr int step_rows =
     std::max((vector_registers - 1) / (Vectors + 1), (vector_registers - 1 - Vectors) / Vectors);
+
+/// What the products of T are summed in: pairs of bfloat16 are 32 bits wide (core/simd_bf16.h).
+template <class T>
+using StepSum = std::conditional_t<std::is_same_v<T, std::uint32_t>, float, T>;
 
 /// Elements of a cache line.
 template <class T>
@@ -172,7 +177,7 @@ __attribute__((noinline)) void multiply_rows(std::int64_t depth, const T* a, std
 /// multiply_rows for `rows` <= Rows.
 template <int Rows, int Vectors, class T>
 FASTDL_INLINE void multiply_up_to(int rows, std::int64_t depth, const T* a, std::int64_t a_stride,
-                                  StepPanel<T> panel, bool accumulate, const T* ahead, T* sums) {
+                                  StepPanel<T> panel, bool accumulate, const T* ahead, StepSum<T>* sums) {
   if (rows == Rows)
     multiply_rows<Rows, Vectors>(depth, a, a_stride, panel, accumulate, ahead, sums);
   else if constexpr (Rows > 1)
@@ -196,7 +201,8 @@ inline constexpr std::int64_t step_depth = FASTDL_VECTOR_BYTES == 64 ? 256 : 128
 /// sums = rows [row, row_end) of the operands, side by side, times a panel, whose depth is that of all of
 /// them.
 template <class T, int Vectors, int Operands>
-void multiply_group(StepRange rows, const StepRows<T> (&operands)[Operands], StepPanel<T> panel, T* sums) {
+void multiply_group(StepRange rows, const StepRows<T> (&operands)[Operands], StepPanel<T> panel,
+                    StepSum<T>* sums) {
   constexpr int width = Vectors * lanes<T>, lines = width / line<T>;
   const std::int64_t count = rows.end - rows.begin;
   const std::int64_t tiles = (count + step_rows<Vectors> - 1) / step_rows<Vectors>;
@@ -217,7 +223,7 @@ void multiply_group(StepRange rows, const StepRows<T> (&operands)[Operands], Ste
     }
     panel = panel.from_row(operand.depth);
   }
-  if (!accumulate) std::fill_n(sums, count * width, T(0));
+  if (!accumulate) std::fill_n(sums, count * width, StepSum<T>(0));
 }
 
 /// For every row and panel of a part of a step: finish(row, panel, sums), where sums holds the product of the
@@ -226,7 +232,7 @@ template <int Vectors, class T, int Operands, class PanelAt, class Finish>
 void multiply_step(StepRange panels, StepRange rows, const StepRows<T> (&operands)[Operands],
                    const PanelAt& panel_at, const Finish& finish) {
   constexpr int width = Vectors * lanes<T>;
-  alignas(64) T sums[step_group<Vectors> * width];
+  alignas(64) StepSum<T> sums[step_group<Vectors> * width];
   const std::int64_t count = rows.end - rows.begin;
   const std::int64_t groups = (count + step_group<Vectors> - 1) / step_group<Vectors>;
   for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
@@ -325,9 +331,9 @@ void dot_step(StepRange panels, StepRange rows, const StepRows<T>& a, const T* w
 }
 
 /// sums[j] = the sum of column j of `rows` (count x columns, rows `stride` apart), in blocks, which keeps the
-/// rounding error low.
-template <class T>
-void sum_rows(const T* rows, std::int64_t stride, std::int64_t count, std::int64_t columns, T* sums) {
+/// rounding error low. Elements of S are summed in T.
+template <class T, class S>
+void sum_rows(const S* rows, std::int64_t stride, std::int64_t count, std::int64_t columns, S* sums) {
   constexpr int vectors = 4;
   constexpr std::int64_t width = vectors * lanes<T>, block = 64;
   parallel_for((columns + width - 1) / width, [&](std::int64_t chunk) {

@@ -24,7 +24,7 @@ struct LstmParams {
   std::int64_t directions;  ///< 1 or 2; a row of `output` holds the units of all directions
   bool reverse;
   bool keep_reserve = true;  ///< whether forward writes the reserve, for a backward pass to read
-  bool bf16_input = false;   ///< inside a float32 forward: input and weight_ih are still bfloat16
+  bool rounded = false;      ///< inside a float32 pass on wider copies: h and the sums' gradients as bfloat16
 
   /// From row to row of `output` and of its gradient, in elements.
   std::int64_t output_stride() const { return directions * H; }

@@ -1,9 +1,6 @@
 // The forward pass of a layer in one direction.
 #pragma once
 
-#include <type_traits>
-
-#include "ops/lstm/lstm_bf16.inl.h"
 #include "ops/lstm/lstm_steps.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -22,30 +19,41 @@ struct LstmForwardDesign {
   bool dot_projection;  // likewise for the input's share, for which all steps' rows count
   bool fused;           // the input's share is part of a step's product
 
-  explicit LstmForwardDesign(const LstmParams& p)
-      : dots(p.T * p.N <= 16 || (p.N <= 2 && p.H >= 512)),
-        dot_projection(p.T * p.N <= 16),
-        fused(!dots && !p.bf16_input && lstm_fuses_input(p)) {}
+  LstmForwardDesign(const LstmParams& p, bool pairs)
+      : dots(!pairs && (p.T * p.N <= 16 || (p.N <= 2 && p.H >= 512))),
+        dot_projection(!pairs && p.T * p.N <= 16),
+        fused(!pairs && !dots && lstm_fuses_input(p)) {}
 };
 
-template <class T>
+template <class T, class S>
 struct LstmForwardScratch {
-  LstmForwardMatrix<T> matrix;  // packed: weight_ih's part where it is fused, and weight_hh's
-  T* bias;                      // (4 H)
-  T* sums;                      // (T, N, 4 H): the input's share, where neither fused nor kept in the reserve
-  T* cells;                     // (N, H), where there is no reserve
+  using Types = LstmTypes<T, S>;
+  using Factor = typename Types::Factor;
+
+  LstmForwardMatrix<Factor> matrix;  // packed: weight_ih's part where it is fused, and weight_hh's
+  T* bias;                           // (4 H)
+  T* sums;                     // (T, N, 4 H): the input's share, where neither fused nor kept in the reserve
+  T* cells;                    // (N, H), where there is no reserve
+  T* first_cells;              // (N, H), c_0 of bfloat16
+  Factor* hidden[2];           // pairs: h of the last step and of this one, by turns: N rows,
+  std::int64_t hidden_stride;  // no power of two, which would put a tile's rows into one set of a cache
 
   LstmForwardScratch(const LstmParams& p, LstmScratch& scratch) {
-    const LstmForwardDesign design(p);
-    const std::int64_t panels = ceil_div(p.H, lanes<T>), depth = design.fused ? p.I + p.H : p.H;
-    matrix = {depth, panels, scratch.take<T>(design.dots ? 0 : LstmForwardMatrix<T>::size(depth, panels))};
+    using Matrix = LstmForwardMatrix<Factor>;
+    const LstmForwardDesign design(p, Types::pairs);
+    const std::int64_t panels = ceil_div(p.H, lanes<T>);
+    const std::int64_t depth = (design.fused ? p.I : 0) + ceil_div(p.H, Types::in_factor);
+    matrix = {depth, panels, scratch.take<Factor>(design.dots ? 0 : Matrix::size(depth, panels))};
     bias = scratch.take<T>(4 * p.H);
     sums = scratch.take<T>(design.fused || p.keep_reserve ? 0 : p.T * p.N * 4 * p.H);
     cells = scratch.take<T>(p.keep_reserve ? 0 : p.N * p.H);
+    first_cells = scratch.take<T>(Types::pairs ? p.N * p.H : 0);
+    hidden_stride = ceil_div(depth, line<Factor>) * line<Factor> + line<Factor>;
+    for (Factor*& rows : hidden) rows = scratch.take<Factor>(Types::pairs ? p.N * hidden_stride : 0);
   }
 };
 
-template <class T>
+template <class T, class S = T>
 class LstmForwardPass {
  public:
   LstmForwardPass(void* workspace, const LstmParams& params, const LstmInputs& inputs,
@@ -54,7 +62,7 @@ class LstmForwardPass {
         p(params),
         in(inputs),
         out(outputs),
-        design(params),
+        design(params, Types::pairs),
         scratch(params, memory_),
         plan(plan_step(p.N, scratch.matrix.panels, scratch.matrix.depth * scratch.matrix.width,
                        design.dots ? dot_tile : static_cast<int>(step_rows<lstm_gates>))) {
@@ -69,6 +77,7 @@ class LstmForwardPass {
   void run() {
     add_biases();
     if (!design.fused && !design.dot_projection) project_by_gemm();
+    if constexpr (Types::pairs) prepare_states();
     const bool prepares = !design.dots || design.dot_projection;
     parallel_steps(p.T + prepares, plan.chunks(), [&](std::int64_t step, std::int64_t chunk) {
       if (step < prepares)
@@ -76,26 +85,58 @@ class LstmForwardPass {
       else
         run_step(step - prepares, chunk);
     });
-    copy_lstm_state(p, hidden_before<T>(p, p.T, in.h_0, out.output), out.h_n);
-    copy_lstm_state(p, cell(p.T), out.c_n);
+    copy_lstm_state<T>(p, hidden_before<S>(p, p.T, in.h_0, out.output), static_cast<S*>(out.h_n));
+    copy_lstm_state<T>(p, cell(p.T), static_cast<S*>(out.c_n));
   }
 
  private:
+  using Types = LstmTypes<T, S>;
+  using Factor = typename Types::Factor;
+
   void add_biases() {
-    const auto* first = static_cast<const T*>(in.bias_ih);
-    const auto* second = static_cast<const T*>(in.bias_hh);
-    for (std::int64_t j = 0; j < 4 * p.H; ++j)
-      scratch.bias[j] = (first ? first[j] : T(0)) + (second ? second[j] : T(0));
+    const LstmState<S> first{static_cast<const S*>(in.bias_ih), 0};
+    const LstmState<S> second{static_cast<const S*>(in.bias_hh), 0};
+    for (std::int64_t j = 0; j < 4 * p.H; j += lanes<T>) {
+      const int count = static_cast<int>(std::min<std::int64_t>(lanes<T>, 4 * p.H - j));
+      store_up_to(scratch.bias + j, Vec<T>(first.at(0, j, count) + second.at(0, j, count)), count);
+    }
   }
 
+  /// The input's share of the sums, for the whole sequence.
   void project_by_gemm() {
-#if FASTDL_SIMD_AVX512
-    if constexpr (std::is_same_v<T, float>)
-      if (p.bf16_input) return project_lstm_input(p, in, scratch.bias, start_, start_stride_);
-#endif
+    if constexpr (Types::pairs) return project_by_pairs();
     gemm<T>(p.T * p.N, 4 * p.H, p.I, {static_cast<const T*>(in.input), p.I, 1},
             {static_cast<const T*>(in.weight_ih), 1, p.I}, in.bias_ih || in.bias_hh ? scratch.bias : nullptr,
             false, start_, start_stride_);
+  }
+
+  void project_by_pairs() {
+#if FASTDL_SIMD_AVX512
+    const PairLines rows{static_cast<const BFloat16*>(in.input), p.I, 1, p.I};
+    const PairLines columns{static_cast<const BFloat16*>(in.weight_ih), p.I, 1, p.I};
+    multiply_pair_lines(p.T * p.N, 4 * p.H, rows, columns, [&](const PairSums& made) {
+      for (int v = 0; v < made.columns; v += lanes<float>) {
+        const int count = std::min(lanes<float>, made.columns - v);
+        const Vec<float> bias = load_up_to(scratch.bias + made.column + v, count);
+        for (std::int64_t i = 0; i < made.rows; ++i)
+          store_up_to(start_ + (made.row + i) * start_stride_ + made.column + v,
+                      Vec<float>(load(made.values + i * made.pitch + v) + bias), count);
+      }
+    });
+#endif
+  }
+
+  /// c_0 as the steps read it, h_0 as pairs, and zeros beside the last of an odd number of units.
+  void prepare_states() {
+    if (in.c_0) convert<T>(static_cast<const S*>(in.c_0), p.N * p.H, scratch.first_cells);
+    for (Factor* rows : scratch.hidden) std::fill_n(rows, p.N * scratch.hidden_stride, Factor(0));
+    for (std::int64_t n = 0; in.h_0 && n < p.N; ++n)
+      convert<T>(static_cast<const S*>(in.h_0) + n * p.H, p.H, hidden_row(0, n));
+  }
+
+  /// Pairs: where h before step `s` lies for the product.
+  S* hidden_row(std::int64_t s, std::int64_t n) const {
+    return reinterpret_cast<S*>(scratch.hidden[s & 1] + n * scratch.hidden_stride);
   }
 
   /// Once for every panel: packs it, or makes the input's share of its sums for the whole sequence.
@@ -120,7 +161,21 @@ class LstmForwardPass {
 
   void pack(std::int64_t panel) {
     const auto [unit, count] = units_of(panel);
-    const std::int64_t before = scratch.matrix.depth - p.H;
+    if constexpr (Types::pairs) {
+#if FASTDL_SIMD_AVX512
+      const PairLines lines{static_cast<const BFloat16*>(in.weight_hh), p.H, 1, p.H};
+      for (int gate = 0; gate < lstm_gates; ++gate)
+        pack_step_pairs(lines, gate * p.H + unit, count, scratch.matrix.width,
+                        scratch.matrix.at(panel, 0) + gate * lanes<T>);
+#endif
+      return;
+    } else {
+      pack_columns(panel, unit, count);
+    }
+  }
+
+  void pack_columns(std::int64_t panel, std::int64_t unit, int count) {
+    const std::int64_t before = design.fused ? p.I : 0;
     const auto part = [&](const void* weight, std::int64_t depth, std::int64_t offset) {
       constexpr std::int64_t block = 64;  // rows at a time: what is written stays in the first-level cache
       for (std::int64_t k = 0; k < depth; k += block)
@@ -136,35 +191,44 @@ class LstmForwardPass {
 
   void run_step(std::int64_t s, std::int64_t chunk) {
     const std::int64_t row = lstm_first_row(p, s);
-    const LstmState<T> hidden = hidden_before<T>(p, s, in.h_0, out.output), cell = this->cell(s);
+    const LstmState<T> cell = this->cell(s);
     const auto finish = [&](std::int64_t n, std::int64_t panel, const T* sums) {
-      finish_units(row, n, panel, sums, cell);
+      finish_units(s, n, panel, sums, cell);
     };
     const StepRange panels = plan.panels_of(chunk), rows = plan.rows_of(chunk);
     const auto panel_at = [&](std::int64_t panel) { return scratch.matrix.panel(panel); };
-    const StepRows<T> from_hidden{hidden.rows, hidden.stride, p.H};
-    if (design.dots) {
-      dot_step<lstm_gates>(panels, rows, from_hidden, static_cast<const T*>(in.weight_hh), p.H, finish);
-    } else if (design.fused) {
-      const StepRows<T> from_input{static_cast<const T*>(in.input) + row * p.I, p.I, p.I};
-      multiply_step<lstm_gates>(panels, rows, {from_input, from_hidden}, panel_at, finish);
+    if constexpr (Types::pairs) {
+      const Factor* pairs = s > 0 || in.h_0 ? scratch.hidden[s & 1] : nullptr;
+      const StepRows<Factor> from_hidden{pairs, scratch.hidden_stride, scratch.matrix.depth};
+      return multiply_step<lstm_gates>(panels, rows, {from_hidden}, panel_at, finish);
     } else {
-      multiply_step<lstm_gates>(panels, rows, {from_hidden}, panel_at, finish);
+      const LstmState<T> hidden = hidden_before<T>(p, s, in.h_0, out.output);
+      const StepRows<T> from_hidden{hidden.rows, hidden.stride, p.H};
+      if (design.dots) {
+        dot_step<lstm_gates>(panels, rows, from_hidden, static_cast<const T*>(in.weight_hh), p.H, finish);
+      } else if (design.fused) {
+        const StepRows<T> from_input{static_cast<const T*>(in.input) + row * p.I, p.I, p.I};
+        multiply_step<lstm_gates>(panels, rows, {from_input, from_hidden}, panel_at, finish);
+      } else {
+        multiply_step<lstm_gates>(panels, rows, {from_hidden}, panel_at, finish);
+      }
     }
   }
 
   /// The arithmetic of a vector of units of row n, from their products.
-  void finish_units(std::int64_t row, std::int64_t n, std::int64_t panel, const T* sums,
+  void finish_units(std::int64_t s, std::int64_t n, std::int64_t panel, const T* sums,
                     const LstmState<T>& before) {
     const auto [unit, count] = units_of(panel);
+    const std::int64_t row = lstm_first_row(p, s);
     const T* start = start_ + (row + n) * start_stride_ + unit;
     const auto sum = [&](int gate) {
       return load_up_to(start + gate * p.H, count) + load(sums + gate * lanes<T>);
     };
     const LstmGates<Vec<T>> gates{sigmoid(sum(0)), sigmoid(sum(1)), tanh(sum(2)), sigmoid(sum(3))};
     const Vec<T> c = lstm_cell_state(gates, before.at(n, unit, count));
-    store_up_to(static_cast<T*>(out.output) + (row + n) * p.output_stride() + unit, Vec<T>(gates.o * tanh(c)),
-                count);
+    const Vec<T> h = lstm_stored<T>(p, gates.o * tanh(c));
+    store_up_to(static_cast<S*>(out.output) + (row + n) * p.output_stride() + unit, h, count);
+    if constexpr (Types::pairs) store_up_to(hidden_row(s + 1, n) + unit, h, count);
     if (!p.keep_reserve) {
       store_up_to(scratch.cells + n * p.H + unit, c, count);
       return;
@@ -187,8 +251,8 @@ class LstmForwardPass {
   }
 
   LstmState<T> cell(std::int64_t s) const {
-    if (s == 0 || p.keep_reserve) return cell_before<T>(p, s, in.c_0, out.reserve);
-    return {scratch.cells, p.H};
+    if (s > 0 && !p.keep_reserve) return {scratch.cells, p.H};
+    return cell_before<T>(p, s, Types::pairs && in.c_0 ? scratch.first_cells : in.c_0, out.reserve);
   }
 
   LstmScratch memory_;
@@ -196,7 +260,7 @@ class LstmForwardPass {
   const LstmInputs& in;
   const LstmOutputs& out;
   const LstmForwardDesign design;
-  const LstmForwardScratch<T> scratch;
+  const LstmForwardScratch<T, S> scratch;
   const StepPlan plan;
   T* start_;  // what a step's sums start from: the biases, or the input's share with them
   std::int64_t start_stride_;

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
+#include "core/simd_bf16.h"
 #include "core/simd_math.h"
 #include "ops/lstm/lstm.h"
 #include "ops/lstm/lstm_math.h"
 #include "primitives/gemm.inl.h"
 #include "primitives/recurrent.inl.h"
+#include "primitives/recurrent_pairs.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
@@ -25,6 +28,14 @@ struct LstmScratch {
   }
 };
 
+/// How a pass works that computes in T on arrays of S: those of bfloat16 are multiplied in pairs.
+template <class T, class S>
+struct LstmTypes {
+  static constexpr bool pairs = !std::is_same_v<T, S>;
+  using Factor = std::conditional_t<pairs, std::uint32_t, T>;  // of the steps' products
+  static constexpr std::int64_t in_factor = pairs ? 2 : 1;     // elements
+};
+
 /// Step `s` of the walk as a time, and as the first row of the arrays over time.
 FASTDL_INLINE std::int64_t lstm_first_row(const LstmParams& p, std::int64_t s) {
   return (p.reverse ? p.T - 1 - s : s) * p.N;
@@ -36,8 +47,9 @@ struct LstmState {
   const T* rows;
   std::int64_t stride;
 
-  Vec<T> at(std::int64_t row, std::int64_t unit, int count) const {
-    return rows ? load_up_to(rows + row * stride + unit, count) : Vec<T>{};
+  auto at(std::int64_t row, std::int64_t unit, int count) const {
+    using V = decltype(load_up_to(rows, count));
+    return rows ? V(load_up_to(rows + row * stride + unit, count)) : V{};
   }
 };
 
@@ -54,10 +66,26 @@ LstmState<T> cell_before(const LstmParams& p, std::int64_t s, const void* c_0, c
           p.reserve_row()};
 }
 
+/// `count` elements, of which either side may be bfloat16.
+template <class T, class From, class To>
+void convert(const From* from, std::int64_t count, To* to) {
+  for (std::int64_t i = 0; i < count; i += lanes<T>) {
+    const int n = static_cast<int>(std::min<std::int64_t>(lanes<T>, count - i));
+    store_up_to(to + i, Vec<T>(load_up_to(from + i, n)), n);
+  }
+}
+
+template <class T, class From, class To>
+void copy_lstm_state(const LstmParams& p, const LstmState<From>& state, To* to) {
+  for (std::int64_t n = 0; to && n < p.N; ++n) convert<T>(state.rows + n * state.stride, p.H, to + n * p.H);
+}
+
+/// As it is kept by a pass that computes on wider copies of bfloat16.
 template <class T>
-void copy_lstm_state(const LstmParams& p, const LstmState<T>& state, void* to) {
-  for (std::int64_t n = 0; to && n < p.N; ++n)
-    std::copy_n(state.rows + n * state.stride, p.H, static_cast<T*>(to) + n * p.H);
+FASTDL_INLINE Vec<T> lstm_stored(const LstmParams& p, Vec<T> v) {
+  if constexpr (std::is_same_v<T, float>)
+    if (p.rounded) return widened(rounded_to_bf16(v));
+  return v;
 }
 
 /// Whether a step's product takes the input in too, rather than a product of its own before: it saves writing
