@@ -196,7 +196,10 @@ struct StepRows {
 /// holds a large matrix as a whole is too far away to wait for.
 template <int Vectors>
 inline constexpr std::int64_t step_group = 66 / step_rows<Vectors> * step_rows<Vectors>;
-inline constexpr std::int64_t step_depth = FASTDL_VECTOR_BYTES == 64 ? 256 : 128;
+template <class T, int Vectors>
+inline constexpr std::int64_t step_depth = std::is_same_v<T, std::uint32_t> ? 512 / Vectors
+                                           : FASTDL_VECTOR_BYTES == 64      ? 256
+                                                                            : 128;
 
 /// sums = rows [row, row_end) of the operands, side by side, times a panel, whose depth is that of all of
 /// them.
@@ -208,8 +211,8 @@ void multiply_group(StepRange rows, const StepRows<T> (&operands)[Operands], Ste
   const std::int64_t tiles = (count + step_rows<Vectors> - 1) / step_rows<Vectors>;
   bool accumulate = false;
   for (const StepRows<T>& operand : operands) {
-    for (std::int64_t k = 0; operand.rows && k < operand.depth; k += step_depth) {
-      const std::int64_t depth = std::min(step_depth, operand.depth - k);
+    for (std::int64_t k = 0; operand.rows && k < operand.depth; k += step_depth<T, Vectors>) {
+      const std::int64_t depth = std::min(step_depth<T, Vectors>, operand.depth - k);
       const StepPanel<T> block = panel.from_row(k);
       for (std::int64_t tile = 0; tile < tiles; ++tile) {
         const StepRange part = part_of(count, tiles, tile);
