@@ -88,6 +88,23 @@ def assert_accurate(out, exact, naive, dtype, what):
     assert error <= bound, f"{what}: relative error {error:.3g} is over {bound:.3g}"
 
 
+# A recurrent layer of bfloat16 rounds h and the gradients of its sums in every step, and so does its reference. Where
+# float32 has a number on the other side of the middle between two neighbours, it becomes the other one, off by the
+# spacing, 2⁻⁷ of itself at most; what reads it sums H or more terms and is moved past a middle in its turn here and
+# there. At the worst both sides round independently in the end: two such roundings differ by 1/√6 of the spacing in
+# the root mean square, 0.8 · 2⁻⁸, and a sum of terms of either sign by as much of its own root mean square. Its largest
+# elements are three times that and more, and so are the largest of the differences: 2⁻⁸ of them at most. The result's
+# own rounding comes on top. (A layer that does not round h stays within the sum too, for which there is another test;
+# one with two gates in each other's place is off by a hundred times as much.)
+RECURRENT_ROUNDING = 2 * STORED_ROUNDING["bfloat16"]
+
+
+def assert_rounded_steps(out, exact, naive, dtype, what):
+    """For a recurrent layer of bfloat16, against its reference with the same roundings."""
+    error = relative_error(out, exact)
+    assert error <= RECURRENT_ROUNDING, f"{what}: relative error {error:.3g} is over {RECURRENT_ROUNDING:.3g}"
+
+
 def assert_rounded_twice(out, exact):
     """What went through two layers that store bfloat16: the first one's error meets sums of some hundred terms, of
     which it changes the largest by no more than it had, and the second rounds once more."""

@@ -23,7 +23,7 @@ Status lstm_backward(const Launch& launch, const LstmParams& params, const LstmO
 /// Whether the passes multiply pairs.
 FASTDL_INLINE bool lstm_multiplies_pairs(const LstmParams& p) {
 #if FASTDL_SIMD_AVX512
-  return bf16_dot() && p.T * p.N > 16 && p.H >= 32;
+  return bf16_dot() && p.T * p.N >= 8 && p.H >= 32;
 #else
   return (void)p, false;
 #endif

@@ -1,6 +1,8 @@
 // The forward pass of a layer in one direction.
 #pragma once
 
+#include <cstring>
+
 #include "ops/lstm/lstm_steps.inl.h"
 
 namespace fastdl::FASTDL_ISA {
@@ -22,7 +24,7 @@ struct LstmForwardDesign {
   LstmForwardDesign(const LstmParams& p, bool pairs)
       : dots(!pairs && (p.T * p.N <= 16 || (p.N <= 2 && p.H >= 512))),
         dot_projection(!pairs && p.T * p.N <= 16),
-        fused(!pairs && !dots && lstm_fuses_input(p)) {}
+        fused(!dots && lstm_fuses_input(p)) {}
 };
 
 template <class T, class S>
@@ -32,23 +34,32 @@ struct LstmForwardScratch {
 
   LstmForwardMatrix<Factor> matrix;  // packed: weight_ih's part where it is fused, and weight_hh's
   T* bias;                           // (4 H)
-  T* sums;                     // (T, N, 4 H): the input's share, where neither fused nor kept in the reserve
-  T* cells;                    // (N, H), where there is no reserve
-  T* first_cells;              // (N, H), c_0 of bfloat16
-  Factor* hidden[2];           // pairs: h of the last step and of this one, by turns: N rows,
-  std::int64_t hidden_stride;  // no power of two, which would put a tile's rows into one set of a cache
+  T* sums;                   // (T, N, 4 H): the input's share, where neither fused nor kept in the reserve
+  T* cells;                  // (N, H), where there is no reserve
+  T* first_cells;            // (N, H), c_0 of bfloat16
+  std::int64_t input_depth;  // of the matrix, weight_ih's part
+  Factor* input;             // pairs: (T, N) rows of the input, where it is fused, input_stride apart
+  Factor* hidden[2];         // pairs: h of the last step and of this one, by turns: N rows
+  // no powers of two, which would put a tile's rows into one set of a cache
+  std::int64_t input_stride, hidden_stride;
 
   LstmForwardScratch(const LstmParams& p, LstmScratch& scratch) {
     using Matrix = LstmForwardMatrix<Factor>;
     const LstmForwardDesign design(p, Types::pairs);
     const std::int64_t panels = ceil_div(p.H, lanes<T>);
-    const std::int64_t depth = (design.fused ? p.I : 0) + ceil_div(p.H, Types::in_factor);
+    input_depth = design.fused ? ceil_div(p.I, Types::in_factor) : 0;
+    const std::int64_t hidden_depth = ceil_div(p.H, Types::in_factor), depth = input_depth + hidden_depth;
     matrix = {depth, panels, scratch.take<Factor>(design.dots ? 0 : Matrix::size(depth, panels))};
     bias = scratch.take<T>(4 * p.H);
     sums = scratch.take<T>(design.fused || p.keep_reserve ? 0 : p.T * p.N * 4 * p.H);
     cells = scratch.take<T>(p.keep_reserve ? 0 : p.N * p.H);
     first_cells = scratch.take<T>(Types::pairs ? p.N * p.H : 0);
-    hidden_stride = ceil_div(depth, line<Factor>) * line<Factor> + line<Factor>;
+    const auto stride = [](std::int64_t row) {
+      return ceil_div(row, line<Factor>) * line<Factor> + line<Factor>;
+    };
+    input_stride = stride(input_depth);
+    hidden_stride = stride(hidden_depth);
+    input = scratch.take<Factor>(Types::pairs && design.fused ? p.T * p.N * input_stride : 0);
     for (Factor*& rows : hidden) rows = scratch.take<Factor>(Types::pairs ? p.N * hidden_stride : 0);
   }
 };
@@ -126,12 +137,23 @@ class LstmForwardPass {
 #endif
   }
 
-  /// c_0 as the steps read it, h_0 as pairs, and zeros beside the last of an odd number of units.
+  /// c_0, h_0 and the input as the steps read them; zeros beside the last of an odd number.
   void prepare_states() {
     if (in.c_0) convert<T>(static_cast<const S*>(in.c_0), p.N * p.H, scratch.first_cells);
     for (Factor* rows : scratch.hidden) std::fill_n(rows, p.N * scratch.hidden_stride, Factor(0));
     for (std::int64_t n = 0; in.h_0 && n < p.N; ++n)
-      convert<T>(static_cast<const S*>(in.h_0) + n * p.H, p.H, hidden_row(0, n));
+      std::memcpy(hidden_row(0, n), static_cast<const S*>(in.h_0) + n * p.H,
+                  static_cast<std::size_t>(p.H) * sizeof(S));
+    if (!design.fused) return;
+    parallel_for(p.T, [&](std::int64_t t) {
+      for (std::int64_t row = t * p.N; row < (t + 1) * p.N; ++row) {
+        Factor* const pairs = scratch.input + row * scratch.input_stride;
+        if (p.I > 0) pairs[scratch.input_depth - 1] = 0;
+        if (p.I > 0)
+          std::memcpy(pairs, static_cast<const S*>(in.input) + row * p.I,
+                      static_cast<std::size_t>(p.I) * sizeof(S));
+      }
+    });
   }
 
   /// Pairs: where h before step `s` lies for the product.
@@ -163,10 +185,14 @@ class LstmForwardPass {
     const auto [unit, count] = units_of(panel);
     if constexpr (Types::pairs) {
 #if FASTDL_SIMD_AVX512
-      const PairLines lines{static_cast<const BFloat16*>(in.weight_hh), p.H, 1, p.H};
-      for (int gate = 0; gate < lstm_gates; ++gate)
-        pack_step_pairs(lines, gate * p.H + unit, count, scratch.matrix.width,
-                        scratch.matrix.at(panel, 0) + gate * lanes<T>);
+      const auto part = [&](const void* weight, std::int64_t depth, std::int64_t offset) {
+        const PairLines lines{static_cast<const BFloat16*>(weight), depth, 1, depth};
+        for (int gate = 0; gate < lstm_gates; ++gate)
+          pack_step_pairs(lines, gate * p.H + unit, count, scratch.matrix.width,
+                          scratch.matrix.at(panel, offset) + gate * lanes<T>);
+      };
+      if (design.fused) part(in.weight_ih, p.I, 0);
+      if (p.T > 1 || in.h_0) part(in.weight_hh, p.H, scratch.input_depth);
 #endif
       return;
     } else {
@@ -175,7 +201,6 @@ class LstmForwardPass {
   }
 
   void pack_columns(std::int64_t panel, std::int64_t unit, int count) {
-    const std::int64_t before = design.fused ? p.I : 0;
     const auto part = [&](const void* weight, std::int64_t depth, std::int64_t offset) {
       constexpr std::int64_t block = 64;  // rows at a time: what is written stays in the first-level cache
       for (std::int64_t k = 0; k < depth; k += block)
@@ -186,7 +211,7 @@ class LstmForwardPass {
                             scratch.matrix.at(panel, offset + k) + gate * lanes<T>);
     };
     if (design.fused) part(in.weight_ih, p.I, 0);
-    if (p.T > 1 || in.h_0) part(in.weight_hh, p.H, before);
+    if (p.T > 1 || in.h_0) part(in.weight_hh, p.H, scratch.input_depth);
   }
 
   void run_step(std::int64_t s, std::int64_t chunk) {
@@ -199,8 +224,12 @@ class LstmForwardPass {
     const auto panel_at = [&](std::int64_t panel) { return scratch.matrix.panel(panel); };
     if constexpr (Types::pairs) {
       const Factor* pairs = s > 0 || in.h_0 ? scratch.hidden[s & 1] : nullptr;
-      const StepRows<Factor> from_hidden{pairs, scratch.hidden_stride, scratch.matrix.depth};
-      return multiply_step<lstm_gates>(panels, rows, {from_hidden}, panel_at, finish);
+      const StepRows<Factor> from_hidden{pairs, scratch.hidden_stride,
+                                         scratch.matrix.depth - scratch.input_depth};
+      if (!design.fused) return multiply_step<lstm_gates>(panels, rows, {from_hidden}, panel_at, finish);
+      const StepRows<Factor> from_input{scratch.input + row * scratch.input_stride, scratch.input_stride,
+                                        scratch.input_depth};
+      multiply_step<lstm_gates>(panels, rows, {from_input, from_hidden}, panel_at, finish);
     } else {
       const LstmState<T> hidden = hidden_before<T>(p, s, in.h_0, out.output);
       const StepRows<T> from_hidden{hidden.rows, hidden.stride, p.H};

@@ -111,9 +111,10 @@ def lstm(
     Returns:
         The last layer's output (T, N, D * H) or (N, T, D * H), and h_n and c_n, shaped like h_0 and c_0.
 
-    bfloat16 is that of ml_dtypes: storage alone. A layer keeps its gates, states and sums in float32 from the first
-    step to the last, and rounds what it returns once, to nearest even. With AVX512_BF16, subnormal numbers of the
-    input and of weight_ih count as zero. Dropout between layers does not take bfloat16.
+    bfloat16 is that of ml_dtypes. h is rounded to it in every step, to nearest even, and the next step reads what is
+    returned; so are, in backward, the gradients of the sums before activation, which go into all products and into
+    the biases' sums. Sums, gates, c from step to step and its gradient are float32, and results are rounded once.
+    With AVX512_BF16, subnormal numbers count as zero in products. Dropout between layers does not take bfloat16.
 
     Raises:
         ValueError: shapes that do not fit together, a sequence without a step, the wrong number of params.

@@ -77,7 +77,7 @@ def _run(
     """Time-major; also the saved steps of each layer and direction, in the order in which they were taken."""
     T, N = input.shape[:2]
     directions = 2 if bidirectional else 1
-    stored = _bfloat16 if bfloat16 else np.array
+    stored = _bfloat16 if bfloat16 else np.asarray
     x, h_n, c_n, saved = input, [], [], []
     for layer in range(num_layers):
         x, outputs = (x if layer == 0 else stored(x)), []
@@ -124,11 +124,11 @@ def backward(
     x = np.swapaxes(input, 0, 1) if batch_first else input
     grad_output = np.swapaxes(grad_output, 0, 1) if batch_first else grad_output
     saved = _run(x, h_0, c_0, num_layers, bidirectional, bfloat16, weights)[3]
-    directions = 2 if bidirectional else 1
+    stored, directions = _bfloat16 if bfloat16 else np.asarray, 2 if bidirectional else 1
     found = {name: np.zeros_like(weight) for name, weight in weights.items()}
     grad_h_0, grad_c_0 = np.zeros_like(grad_h_n), np.zeros_like(grad_c_n)
     for layer in reversed(range(num_layers)):
-        grad_x = None
+        grad_x: Any = None
         for direction, grad_y in enumerate(np.split(grad_output, directions, axis=2)):
             own = _weights(weights, layer, direction)
             at = layer * directions + direction
@@ -137,7 +137,7 @@ def backward(
                 grad_x = np.zeros((*grad_y.shape[:2], own[0].shape[1]), input.dtype)
             for t, step in reversed(saved[at]):
                 grad_input, grad_h, grad_c, *parts = cell_backward(
-                    grad_h + grad_y[t], grad_c, step, *own[:2], bfloat16
+                    grad_h + grad_y[t], grad_c, step, own[0], own[1], bfloat16
                 )
                 grad_x[t] += grad_input
                 for name, part in zip(NAMES, (*parts, parts[2]), strict=True):
@@ -145,7 +145,7 @@ def backward(
                     if key in found:
                         found[key] += part
             grad_h_0[at], grad_c_0[at] = grad_h, grad_c
-        grad_output = _bfloat16(grad_x) if bfloat16 and layer > 0 else grad_x
+        grad_output = stored(grad_x) if layer > 0 else grad_x
     found["input"] = np.swapaxes(grad_output, 0, 1) if batch_first else grad_output
     if h_0 is not None:
         found["h_0"] = grad_h_0
