@@ -1,6 +1,7 @@
 // Runs a gather: the choice of an algorithm, by what each would cost.
 #pragma once
 
+#include "primitives/depthwise.inl.h"
 #include "primitives/pixel_lanes.inl.h"
 #include "primitives/winograd.inl.h"
 
@@ -36,11 +37,12 @@ double pixel_lanes_cost(const Gather& gather) {
   return 1.15 * filled * (1 + stores / depth) / rate;
 }
 
-enum class GatherVariant { channel_lanes, pixel_lanes, winograd2x2, winograd4x4 };
+enum class GatherVariant { channel_lanes, pixel_lanes, winograd2x2, winograd4x4, depthwise };
 
 /// Follows from the shape and the precision alone.
 template <class T>
 GatherVariant choose_gather(const Gather& gather) {
+  if (depthwise_applies(gather)) return GatherVariant::depthwise;
   const double channels = channel_lanes_cost<T>(gather), pixels = pixel_lanes_cost<T>(gather);
   GatherVariant best = channels <= pixels ? GatherVariant::channel_lanes : GatherVariant::pixel_lanes;
   double least = std::min(1.0, pixels / channels);
@@ -64,6 +66,8 @@ inline const char* name(GatherVariant variant) {
       return "winograd2x2";
     case GatherVariant::winograd4x4:
       return "winograd4x4";
+    case GatherVariant::depthwise:
+      return "depthwise";
   }
   return "";
 }
@@ -102,6 +106,7 @@ struct GatherWorkspace {
     };
     std::int64_t kernel_size = gather.groups * rows * gather.channels * gather.all_taps(), tiles_size = 0;
     std::int64_t offsets_size = gather.all_taps();
+    if (variant == GatherVariant::depthwise) kernel_size = depthwise_kernel_size<T>(gather);
     with_tile<T>(variant, [&]<int M>(std::integral_constant<int, M>) {
       const WinogradPlan plan = plan_winograd<M, T>(gather);
       kernel_size = winograd_panels_size<M, T>(gather, plan),
@@ -182,6 +187,8 @@ void run_gather(const Gather& given, const T* source, const T* kernel, const T* 
   if (gather.images == 0 || gather.rows == 0 || gather.h.outputs == 0 || gather.columns() == 0) return;
   const GatherVariant variant = choose_gather<T>(gather);
   const GatherWorkspace<T> workspace(gather, variant, memory);
+  if (variant == GatherVariant::depthwise)
+    return run_depthwise(gather, source, kernel, bias, target, workspace.kernel);
   if (with_tile<T>(variant, [&]<int M>(std::integral_constant<int, M>) {
         gather_by_tiles<M>(gather, source, kernel, bias, target, workspace);
       }))

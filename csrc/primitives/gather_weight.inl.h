@@ -5,6 +5,7 @@
 #pragma once
 
 #include "primitives/channel_lanes.inl.h"
+#include "primitives/depthwise.inl.h"
 
 namespace fastdl::FASTDL_ISA {
 namespace {
@@ -363,6 +364,7 @@ void add_partial_sums(const WeightPlan& plan, std::int64_t size, const T* partia
 
 template <class T>
 std::size_t gather_weight_workspace_bytes(const Gather& given) {
+  if (depthwise_applies(flattened(given))) return depthwise_weight_bytes<T>(flattened(given));
   const Gather gather = WeightGather(given).gather;
   const WeightPlan plan = plan_weight<T>(gather);
   return static_cast<std::size_t>(plan.splits * partial_size<T>(gather, plan)) * sizeof(T) + 64 +
@@ -371,6 +373,7 @@ std::size_t gather_weight_workspace_bytes(const Gather& given) {
 
 template <class T>
 FASTDL_INLINE const char* gather_weight_variant(const Gather& gather) {
+  if (depthwise_applies(flattened(gather))) return "depthwise";
   return weight_rows_as_lanes<T>(WeightGather(gather).gather) ? "rows as lanes" : "positions as lanes";
 }
 
@@ -379,6 +382,9 @@ FASTDL_INLINE const char* gather_weight_variant(const Gather& gather) {
 template <class T>
 void run_gather_weight(const Gather& given, const T* source, const T* grad_target, T* grad_kernel,
                        void* workspace) {
+  if (depthwise_applies(flattened(given)))
+    return run_depthwise_weight(flattened(given), source, grad_target, grad_kernel,
+                                static_cast<T*>(workspace));
   const WeightGather form(given);
   const Gather& gather = form.gather;
   if (form.exchanged) std::swap(source, grad_target);
