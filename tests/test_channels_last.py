@@ -28,6 +28,10 @@ CONVOLUTIONS = [
     ("conv2d", (6, 0, 3, 2), {"stride": (2, 1), "padding": 2, "dilation": (1, 2)}),
     ("conv_transpose2d", (0, 18, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
     ("conv_transpose2d", (0, 5, 2, 4), {"padding": 1}),
+    ("conv2d", (0, 1, 3, 3), {"padding": 1, "groups": 0}),
+    ("conv2d", (0, 1, 5, 3), {"stride": 2, "padding": 2, "groups": 0}),
+    ("conv2d", (0, 1, 3, 7), {"dilation": (1, 2), "padding": (3, 6), "groups": 0}),
+    ("conv_transpose2d", (0, 1, 3, 4), {"stride": 2, "padding": 1, "groups": 0}),
 ]
 # Channels round the vector widths and over a chunk's; formats that the extents leave open; more chunks than threads.
 SHAPES = [
@@ -95,11 +99,12 @@ def test_pooling(name, options, shape, dtype, device):
 def test_convolution(name, kernel, options, shape, dtype, isa):
     """Sums of small integers are exact in either format."""
     kernel = tuple(extent or shape[1] for extent in kernel)
+    options = {key: value or shape[1] for key, value in options.items()}
     results = []
     for layout in (np.ascontiguousarray, channels_last):
         weight = fastdl.from_numpy(image(kernel, dtype, seed=2)).requires_grad_()
         bias = fastdl.from_numpy(
-            image((kernel[0 if name == "conv2d" else 1],), dtype, seed=3)
+            image((kernel[0] if name == "conv2d" else kernel[1] * options.get("groups", 1),), dtype, seed=3)
         ).requires_grad_()
         x = fastdl.from_numpy(layout(image(shape, dtype))).requires_grad_()
         y = getattr(F, name)(x, weight, bias, **options)

@@ -182,6 +182,10 @@ def test_variants_of_each_pass():
     assert set(narrow.values()) <= {"channel lanes", "pixel lanes", "rows as lanes", "positions as lanes"}
     square = _core.conv2d_variants((8, 64, 56, 56), (64, 64, 3, 3), FLOAT32, *arguments)
     assert square["forward"] == square["grad_input"] == "winograd2x2"
+    depthwise = _core.conv2d_variants(
+        (8, 64, 56, 56), (64, 1, 3, 3), FLOAT32, (2, 2), (1, 1), (1, 1), (1, 1), 64
+    )
+    assert set(depthwise.values()) == {"depthwise"}
     with pytest.raises(ValueError, match=r"weight: expected \(K, 64, R, S\)"):
         _core.conv2d_variants((8, 64, 56, 56), (64, 63, 3, 3), FLOAT32, *arguments)
     with pytest.raises(ValueError, match="input: expected"):

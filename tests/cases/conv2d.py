@@ -67,6 +67,38 @@ WINOGRAD = [
     case("winograd_images_together", (9, 32, 6, 7), (48, 32, 3, 3), padding=(1, 1)),
 ]
 
+
+def depthwise(name: str, x: tuple, kernel: tuple, multiplier: int = 1, bias: bool = True, **options) -> Case:
+    return case(f"depthwise_{name}", x, (multiplier * x[1], 1, *kernel), bias, groups=x[1], **options)
+
+
+# One channel to a group: taps in a line of 3, 5 and 7 or in a list, tiles of 1 to 8 outputs, rows narrower and wider
+# than a vector, blocks of planes that a vector of channels does not fill.
+DEPTHWISE = [
+    depthwise("3x3", (2, 21, 7, 7), (3, 3), padding=(1, 1)),
+    depthwise("3x3_wide", (1, 3, 17, 45), (3, 3), padding=(1, 1), bias=False),
+    depthwise("3x3_inside", (2, 17, 9, 18), (3, 3)),
+    depthwise("3x3_stride", (2, 18, 15, 15), (3, 3), stride=(2, 2), padding=(1, 1)),
+    depthwise("3x3_stride_wide", (1, 2, 12, 71), (3, 3), stride=(2, 2), padding=(0, 1), bias=False),
+    depthwise("3x3_strides", (2, 5, 13, 14), (3, 3), stride=(1, 2), padding=(1, 1)),
+    depthwise("3x3_dilation", (2, 6, 12, 13), (3, 3), dilation=(2, 3), padding=(2, 3)),
+    depthwise("3x3_stride_dilation", (2, 4, 13, 14), (3, 3), stride=(2, 2), dilation=(2, 2), padding=(2, 2)),
+    depthwise("3x3_stride_3", (2, 19, 13, 22), (3, 3), stride=(3, 3), padding=(1, 1)),
+    depthwise("5x5", (2, 16, 14, 14), (5, 5), padding=(2, 2)),
+    depthwise("5x5_stride", (1, 33, 11, 12), (5, 5), stride=(2, 2), padding=(2, 2)),
+    depthwise("7x7", (1, 20, 8, 9), (7, 7), padding=(3, 3)),
+    depthwise("7x7_stride", (1, 4, 16, 35), (7, 7), stride=(2, 2), padding=(3, 3)),
+    depthwise("kernel_9x4", (2, 3, 12, 11), (9, 4), padding=(4, 1)),
+    depthwise("kernel_2x6", (1, 18, 5, 20), (2, 6), stride=(1, 2), padding=(1, 3)),
+    depthwise("one_row", (2, 9, 1, 50), (1, 15), padding=(0, 7)),
+    depthwise("padding_over_kernel", (2, 5, 3, 4), (3, 3), padding=(5, 4)),
+    depthwise("one_pixel", (3, 17, 1, 1), (3, 3), padding=(1, 1)),
+    depthwise("multiplier_2", (2, 5, 9, 18), (3, 3), 2, padding=(1, 1)),
+    depthwise("multiplier_3_stride", (1, 6, 9, 9), (3, 3), 3, stride=(2, 2), padding=(1, 1)),
+    depthwise("many_channels", (1, 150, 7, 6), (3, 3), padding=(1, 1)),
+    depthwise("pointwise", (2, 7, 5, 6), (1, 1)),
+]
+
 # Kernels that do not fit the second-level cache: each panel of Winograd's is transformed by who multiplies it, and very
 # small images meet the others together.
 LARGE_KERNELS = [
@@ -77,7 +109,7 @@ LARGE_KERNELS = [
 
 EMPTY = [case("empty_batch", (0, 3, 9, 11), (8, 3, 3, 3))]
 
-ALL = PARAMETERS + SIZES + WINOGRAD + NETWORKS
+ALL = PARAMETERS + SIZES + WINOGRAD + DEPTHWISE + NETWORKS
 
 # More chunks of work than the threads of the determinism test.
 THREADED = [
@@ -85,6 +117,8 @@ THREADED = [
     case("threaded_stride", (7, 16, 33, 35), (24, 16, 3, 3), stride=(2, 2)),
     case("threaded_pointwise", (5, 24, 29, 31), (96, 24, 1, 1)),
     case("threaded_kernel_is_image", (70, 16, 5, 5), (200, 16, 5, 5)),
+    depthwise("threaded", (3, 40, 20, 21), (3, 3), padding=(1, 1)),
+    depthwise("threaded_wide", (6, 5, 33, 70), (3, 3), stride=(2, 2), padding=(1, 1)),
 ]
 
 # ---- for the bench: layers of known networks

@@ -46,9 +46,28 @@ SIZES = [
     case("many_rows", (1, 8, 4, 4), (8, 130, 3, 3)),
 ]
 
+# One channel to a group.
+DEPTHWISE = [
+    case("depthwise_3x3", (2, 21, 7, 7), (21, 1, 3, 3), groups=21, padding=(1, 1)),
+    case(
+        "depthwise_3x3_stride",
+        (2, 5, 8, 19),
+        (5, 1, 3, 3),
+        groups=5,
+        stride=(2, 2),
+        padding=(1, 1),
+        output_padding=(1, 1),
+    ),
+    case("depthwise_2x2_stride", (1, 18, 5, 6), (18, 1, 2, 2), groups=18, stride=(2, 2)),
+    case("depthwise_stride_over_kernel", (2, 4, 5, 6), (4, 1, 1, 2), groups=4, stride=(2, 3)),
+    case("depthwise_stride_5", (1, 3, 4, 5), (3, 1, 4, 6), groups=3, stride=(3, 5), padding=(1, 2)),
+    case("depthwise_multiplier_2", (2, 6, 7, 18), (6, 2, 3, 3), groups=6, stride=(2, 1), padding=(1, 1)),
+    case("depthwise_dilation", (2, 17, 6, 7), (17, 1, 3, 3), groups=17, dilation=(2, 2), padding=(2, 1)),
+]
+
 EMPTY = [case("empty_batch", (0, 3, 5, 6), (3, 8, 3, 3), stride=(2, 2))]
 
-ALL = PARAMETERS + SIZES
+ALL = PARAMETERS + SIZES + DEPTHWISE
 
 # More chunks of work than the threads of the determinism test.
 THREADED = [
