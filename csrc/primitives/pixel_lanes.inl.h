@@ -176,13 +176,13 @@ struct PositionResults {
   std::int64_t to[Gather::most_phases][most_position_vectors];
   int valid[Gather::most_phases][most_position_vectors];
 
-  void place(const Gather& gather, const Rectangle& at) {
+  void place(const Gather& gather, const Rectangle& at, T* target) {
     for (int p = 0; p < gather.phases; ++p) {
-      const RectangleTarget<T> target(gather, p, at, nullptr);
-      const std::int64_t begin = target.at - static_cast<T*>(nullptr);
+      const RectangleTarget<T> of(gather, p, at, target);
+      const std::int64_t begin = of.at - target;
       for (std::int64_t i = 0; i < count; ++i) {
         const std::int64_t q = vectors[p].column(first + i);
-        to[p][i] = begin + vectors[p].row(first + i) * target.row + q * target.column;
+        to[p][i] = begin + vectors[p].row(first + i) * of.row + q * of.column;
         valid[p][i] = static_cast<int>(std::clamp<std::int64_t>(vectors[p].columns - q, 0, lanes<T>));
       }
     }
@@ -264,7 +264,7 @@ void gather_positions(const Gather& gather, const PixelLanesPlan& plan, const Pi
       PositionResults<T> results{};
       results.vectors = vectors, results.first = tile * width,
       results.count = std::min(width, vectors[0].count() - tile * width);
-      results.place(gather, at);
+      results.place(gather, at, operands.target);
       for (std::int64_t panel = first; panel < last; ++panel) {
         const std::int64_t slot = kept > 1 ? tile * (last - first) + panel - first : 0;
         for (int phase = 0; phase < gather.phases; ++phase)
