@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastdl import _core
+from fastdl.autograd import Op
 from fastdl.functional._arguments import number
 
 Fused = tuple[int, float]
@@ -38,3 +39,29 @@ def before_activation(fused: Fused, grad_output: Any, output: Any) -> Any:
     """The gradient with respect to what the activation was applied to, from the activated output."""
     kind, slope = fused
     return _BACKWARD[kind](grad_output, output, slope)
+
+
+def activated_op(name: str, forward: Any, backward: Any) -> type[Op]:
+    """The op of `input, weight, bias, options, fused` that `forward(*fused, input, weight, bias, *options)` runs, and
+    `backward(grad, input, weight, *options, *needs_input_grad)` from the gradient before the activation."""
+
+    class Activated(Op):
+        fresh = True
+
+        @staticmethod
+        def forward(
+            ctx: Any, input: Any, weight: Any, bias: Any, options: tuple[Any, ...], fused: Fused
+        ) -> Any:
+            y = forward(*fused, input, weight, bias, *options)
+            ctx.saved = (input, weight, y)
+            ctx.options = options, fused
+            return y
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: Any) -> Any:
+            (input, weight, y), (options, fused) = ctx.saved, ctx.options
+            grad = before_activation(fused, grad_output, y)
+            return *backward(grad, input, weight, *options, *ctx.needs_input_grad[:3]), None, None
+
+    Activated.__name__ = Activated.__qualname__ = name
+    return Activated

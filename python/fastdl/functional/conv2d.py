@@ -15,7 +15,7 @@ from fastdl.functional._arguments import (
     pair,
     remember,
 )
-from fastdl.functional._fused import Fused, before_activation, fused
+from fastdl.functional._fused import activated_op, fused
 
 
 class Conv2d(Op):
@@ -33,22 +33,7 @@ class Conv2d(Op):
         return *grads, None
 
 
-class ActivatedConv2d(Op):
-    fresh = True
-
-    @staticmethod
-    def forward(ctx: Any, input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...], fused: Fused) -> Any:
-        y = _core.conv2d_activated_forward(*fused, input, weight, bias, *geometry)
-        ctx.saved = (input, weight, y)
-        ctx.options = geometry, fused
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Any) -> Any:
-        (input, weight, y), (geometry, fused) = ctx.saved, ctx.options
-        grad = before_activation(fused, grad_output, y)
-        grads = _core.conv2d_backward(grad, input, weight, *geometry, *ctx.needs_input_grad[:3])
-        return *grads, None, None
+ActivatedConv2d = activated_op("ActivatedConv2d", _core.conv2d_activated_forward, _core.conv2d_backward)
 
 
 _known: Remembered = {}

@@ -8,7 +8,7 @@ from typing import Any
 from fastdl import _core
 from fastdl.autograd import Op
 from fastdl.functional._arguments import Remembered, integer, pair, remember
-from fastdl.functional._fused import Fused, before_activation, fused
+from fastdl.functional._fused import activated_op, fused
 
 
 class ConvTranspose2d(Op):
@@ -26,20 +26,9 @@ class ConvTranspose2d(Op):
         return *grads, None
 
 
-class ActivatedConvTranspose2d(Op):
-    @staticmethod
-    def forward(ctx: Any, input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...], fused: Fused) -> Any:
-        y = _core.conv_transpose2d_activated_forward(*fused, input, weight, bias, *geometry)
-        ctx.saved = (input, weight, y)
-        ctx.options = geometry, fused
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Any) -> Any:
-        (input, weight, y), (geometry, fused) = ctx.saved, ctx.options
-        grad = before_activation(fused, grad_output, y)
-        grads = _core.conv_transpose2d_backward(grad, input, weight, *geometry, *ctx.needs_input_grad[:3])
-        return *grads, None, None
+ActivatedConvTranspose2d = activated_op(
+    "ActivatedConvTranspose2d", _core.conv_transpose2d_activated_forward, _core.conv_transpose2d_backward
+)
 
 
 _known: Remembered = {}

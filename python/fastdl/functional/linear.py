@@ -7,7 +7,7 @@ from typing import Any
 
 from fastdl import _core
 from fastdl.autograd import Op
-from fastdl.functional._fused import Fused, before_activation, fused
+from fastdl.functional._fused import activated_op, fused
 
 
 class Linear(Op):
@@ -23,21 +23,7 @@ class Linear(Op):
         return _core.linear_backward(grad_output, *ctx.saved, *ctx.needs_input_grad)
 
 
-class ActivatedLinear(Op):
-    fresh = True
-
-    @staticmethod
-    def forward(ctx: Any, input: Any, weight: Any, bias: Any, fused: Fused) -> Any:
-        y = _core.linear_activated_forward(*fused, input, weight, bias)
-        ctx.saved = (input, weight, y)
-        ctx.fused = fused
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Any) -> Any:
-        input, weight, y = ctx.saved
-        grad = before_activation(ctx.fused, grad_output, y)
-        return *_core.linear_backward(grad, input, weight, *ctx.needs_input_grad[:3]), None
+ActivatedLinear = activated_op("ActivatedLinear", _core.linear_activated_forward, _core.linear_backward)
 
 
 def linear(
@@ -70,7 +56,7 @@ def linear(
     """
     if activation is None:
         return Linear.apply(input, weight, bias)
-    return ActivatedLinear.apply(input, weight, bias, fused("linear", activation, negative_slope))
+    return ActivatedLinear.apply(input, weight, bias, (), fused("linear", activation, negative_slope))
 
 
 def linear_backward(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from fastdl.functional._fused import fused
@@ -28,9 +29,9 @@ class Activated(Module):
     def forward(self, input: Any) -> Any:
         return self._run(input, self._activation)
 
+    @abstractmethod
     def _run(self, input: Any, activation: Activation | None) -> Any:
         """`forward` with that activation in place of the layer's own."""
-        raise NotImplementedError
 
     def _activation_repr(self) -> list[str]:
         if self._activation is None:
