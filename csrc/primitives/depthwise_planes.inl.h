@@ -249,6 +249,24 @@ TileSource<T> plane_source(const Gather& gather, const PlaneBand& band, const Li
   return {copy.block(), 0, everywhere, 1, 0};
 }
 
+/// Calls body(first row, rows, source) for the tiles of `rows` output rows that read from `source` on; the
+/// rows of a tile are line.turns apart.
+template <class T, class Body>
+FASTDL_INLINE void for_row_tiles(const Gather& gather, const PlaneBand& band, const LineAxis& line,
+                                 std::int64_t rows, const TileSource<T>& source, const Body& body) {
+  const std::int64_t pitch = band.step * (band.direct ? gather.source.row : band.row_pitch);
+  for (std::int64_t turn = 0; turn < std::min(line.turns, rows); ++turn) {
+    std::int64_t row = turn;
+    for (std::int64_t rest = line.turns == 1 ? rows : ceil_div(rows - turn, line.turns); rest > 0;) {
+      TileSource<T> from = source;
+      from.at += row * pitch, from.along += row * band.step;
+      const int size = tile_outputs(rest);
+      body(row, size, from);
+      row += size * line.turns, rest -= size;
+    }
+  }
+}
+
 template <class T>
 class DepthwisePlanes {
  public:
@@ -307,39 +325,30 @@ class DepthwisePlanes {
       const T* const kernel = kernel_ + group * gather_.group_stride + row * gather_.row_stride;
       T* const target = target_ + image * gather_.target.image + channel * gather_.target.channel +
                         (gather_.h.target_begin + begin * gather_.h.target_step) * gather_.target.row;
-      for (std::int64_t turn = 0; turn < std::min(line_.turns, end - begin); ++turn)
-        run_line(turn, line_.turns == 1 ? end - begin : ceil_div(end - begin - turn, line_.turns), source,
-                 kernel, bias_ ? bias_[channel] : T(0), buffer, target);
+      for_row_tiles(gather_, band_, line_, end - begin, source,
+                    [&](std::int64_t output, int size, const TileSource<T>& from) {
+                      run_tile(size, from, kernel, bias_ ? bias_[channel] : T(0), buffer,
+                               target + output * gather_.h.target_step * gather_.target.row);
+                    });
     }
   }
 
-  /// `outputs` rows of the target, line_.turns apart from `first` on.
-  void run_line(std::int64_t first, std::int64_t outputs, TileSource<T> source, const T* kernel, T bias,
-                T* buffer, T* target) const {
+  /// `size` rows of the target, line_.turns apart.
+  void run_tile(int size, const TileSource<T>& source, const T* kernel, T bias, T* buffer, T* target) const {
     const PlaneChannels channels{gather_.channels, band_.direct ? gather_.source.channel : band_.size,
                                  gather_.channel_stride};
-    const std::int64_t source_pitch = band_.step * (band_.direct ? gather_.source.row : band_.row_pitch);
-    const std::int64_t pitch = gather_.h.target_step * gather_.target.row;
-    source.at += first * source_pitch, source.along += first * band_.step, target += first * pitch;
-    for (std::int64_t rest = outputs; rest > 0;) {
-      const int size = tile_outputs(rest);
-      const PlaneTile<T> tile = tiles_.of[size];
-      if (!buffered_) {
-        tile(lines_.of(0, 0), channels, source, kernel, bias,
-             {target, line_.turns * pitch, gather_.activation}, gather_.columns());
-      } else {
-        for (int phase = 0; phase < gather_.phases; ++phase)
-          tile(lines_.of(phase, 0), channels, source, kernel, bias,
-               {buffer + phase * buffer_pitch_, gather_.phases * buffer_pitch_, gather_.activation},
-               std::max<std::int64_t>(lanes<T>, gather_.columns()));
-        for (int row = 0; row < size; ++row)
-          write_phases(gather_, buffer + row * gather_.phases * buffer_pitch_, buffer_pitch_,
-                       target + row * line_.turns * pitch);
-      }
-      const std::int64_t moved = size * line_.turns;
-      source.at += moved * source_pitch, source.along += moved * band_.step, target += moved * pitch;
-      rest -= size;
-    }
+    const std::int64_t pitch = line_.turns * gather_.h.target_step * gather_.target.row;
+    const PlaneTile<T> tile = tiles_.of[size];
+    if (!buffered_)
+      return tile(lines_.of(0, 0), channels, source, kernel, bias, {target, pitch, gather_.activation},
+                  gather_.columns());
+    for (int phase = 0; phase < gather_.phases; ++phase)
+      tile(lines_.of(phase, 0), channels, source, kernel, bias,
+           {buffer + phase * buffer_pitch_, gather_.phases * buffer_pitch_, gather_.activation},
+           std::max<std::int64_t>(lanes<T>, gather_.columns()));
+    for (int row = 0; row < size; ++row)
+      write_phases(gather_, buffer + row * gather_.phases * buffer_pitch_, buffer_pitch_,
+                   target + row * pitch);
   }
 
   const Gather& gather_;

@@ -112,23 +112,14 @@ class DepthwisePlaneGradients {
                               (group * gather_.rows + row) * gather_.target.channel +
                               begin * gather_.target.row;
         T* const to = totals + (row * gather_.row_stride + c * gather_.channel_stride) * lanes<T>;
-        for (std::int64_t turn = 0; turn < std::min(line_.turns, end - begin); ++turn)
-          add_line_of_rows(turn, ceil_div(end - begin - turn, line_.turns), from, grad, to);
+        for_row_tiles(gather_, band_, line_, end - begin, from,
+                      [&](std::int64_t output, int size, const TileSource<T>& met) {
+                        tiles_.of[size](lines_.of(0, 0), met,
+                                        {grad + output * gather_.target.row, line_.turns * gather_.target.row,
+                                         gather_.w[0].outputs},
+                                        to);
+                      });
       }
-  }
-
-  void add_line_of_rows(std::int64_t first, std::int64_t outputs, TileSource<T> source, const T* grad,
-                        T* totals) const {
-    const std::int64_t source_pitch = band_.step * (band_.direct ? gather_.source.row : band_.row_pitch);
-    const std::int64_t pitch = gather_.target.row;
-    source.at += first * source_pitch, source.along += first * band_.step, grad += first * pitch;
-    for (std::int64_t rest = outputs; rest > 0;) {
-      const int size = tile_outputs(rest);
-      tiles_.of[size](lines_.of(0, 0), source, {grad, line_.turns * pitch, gather_.w[0].outputs}, totals);
-      const std::int64_t moved = size * line_.turns;
-      source.at += moved * source_pitch, source.along += moved * band_.step, grad += moved * pitch;
-      rest -= size;
-    }
   }
 
   const Gather& gather_;
