@@ -268,12 +268,6 @@ struct ChannelLanesOperands {
 struct LaneChunk {
   Rectangle at;
   std::int64_t images, group;
-
-  Rectangle rectangle(std::int64_t i) const {
-    Rectangle of = at;
-    of.image += i;
-    return of;
-  }
 };
 
 /// A block of the depth: channels [begin, end) of a group, and whether it is the first or the last.
@@ -325,7 +319,7 @@ void write_panel(const Gather& gather, const LaneChunk& chunk, std::int64_t pane
                           columns};
       }
       const std::int64_t row = panel * panel_width<T> + v * lanes<T>;
-      write_lanes(gather, chunk.rectangle(i), buffers,
+      write_lanes(gather, chunk.at.of_image(chunk.at.image + i), buffers,
                   static_cast<int>(std::min<std::int64_t>(lanes<T>, gather.rows - row)),
                   target + row * gather.target.channel);
     }
@@ -342,16 +336,14 @@ void gather_chunk(const Gather& gather, const ChannelLanesPlan& plan, const Chan
   const Workspace memory(sizes.bytes);
   T* const scratch = static_cast<T*>(memory.data());
   T* const results = scratch + plan.together * sizes.band_size;
-  const std::int64_t step = plan.band.direct ? gather.source.image : sizes.band_size;
+  const std::int64_t step = band_distance(gather, plan.band, sizes.band_size);
   const T* source = operands.source + chunk.group * gather.channels * gather.source.channel;
   T* target = operands.target + chunk.group * gather.rows * gather.target.channel;
   for (std::int64_t b = 0; b < blocks.pieces; ++b) {
     const DepthBlock block{blocks.begin(b), std::min(gather.channels, blocks.begin(b + 1)), b == 0,
                            b + 1 == blocks.pieces};
-    const T* band = band_of(gather, plan.band, chunk.at, source, block.begin, block.end, scratch);
-    for (std::int64_t i = 1; i < chunk.images; ++i)
-      band_of(gather, plan.band, chunk.rectangle(i), source, block.begin, block.end,
-              scratch + i * sizes.band_size);
+    const T* band = bands_of(gather, plan.band, chunk.at, chunk.images, source, block.begin, block.end,
+                             scratch, sizes.band_size);
     for (std::int64_t panel = first; panel < last; ++panel) {
       LaneBuffer<T> buffers[Gather::most_phases];
       T* const own = results + (kept > 1 ? panel - first : 0) * gather.phases * sizes.buffer_size;

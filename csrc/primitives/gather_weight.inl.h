@@ -195,7 +195,6 @@ void sum_share_by_rows(const Gather& gather, const WeightPlan& plan, const Weigh
   const std::int64_t units = plan.units(gather), padded = padded_rows(gather, plan, lanes<T>);
   const std::int64_t band_size =
       plan.band.direct ? 0 : ceil_div(plan.channels * plan.band.channel_pitch + band_slack<T>, 16) * 16;
-  const std::int64_t band_step = plan.band.direct ? gather.source.image : band_size;
   const Workspace memory(static_cast<std::size_t>(plan.together) *
                          static_cast<std::size_t>(band_size + plan.band.pixels() * panel_width<T>) *
                          sizeof(T));
@@ -208,24 +207,20 @@ void sum_share_by_rows(const Gather& gather, const WeightPlan& plan, const Weigh
                      last = (share.split + 1) * units / plan.splits;
   for (std::int64_t unit = first; unit < last; unit += plan.together) {
     const std::int64_t count = std::min(plan.together, last - unit);
-    const auto rectangle = [&](std::int64_t i) {
-      return plan.band.rectangle(gather, (unit + i) / plan.band.rectangles(),
-                                 (unit + i) % plan.band.rectangles());
-    };
-    const Rectangle at = rectangle(0);
-    const T* band = band_of(gather, plan.band, at, source, share.channel, share.channel_end, scratch);
-    for (std::int64_t i = 1; i < count; ++i)
-      band_of(gather, plan.band, rectangle(i), source, share.channel, share.channel_end,
-              scratch + i * band_size);
+    const Rectangle at =
+        plan.band.rectangle(gather, unit / plan.band.rectangles(), unit % plan.band.rectangles());
+    const T* band =
+        bands_of(gather, plan.band, at, count, source, share.channel, share.channel_end, scratch, band_size);
     const DepthWalk walk = plan.band.rectangles() == 1
-                               ? DepthWalk{count, band_step, operands.steps, at.rows * at.columns}
+                               ? DepthWalk{count, band_distance(gather, plan.band, band_size), operands.steps,
+                                           at.rows * at.columns}
                                : DepthWalk{at.rows, plan.band.output_pitch(), operands.steps, at.columns};
     for (std::int64_t panel = share.panel; panel < share.panel_end; ++panel) {
       const std::int64_t row = panel * panel_width<T>;
       const int rows = static_cast<int>(std::min<std::int64_t>(panel_width<T>, gather.rows - row));
       const int vectors = rows > lanes<T> ? tile_vectors : 1;
       for (std::int64_t i = 0; i < count; ++i)
-        turn_gradient(gather, rectangle(i),
+        turn_gradient(gather, at.of_image(at.image + i),
                       operands.grad + (share.group * gather.rows + row) * gather.target.channel, rows,
                       vectors, turned + i * at.rows * at.columns * vectors * lanes<T>);
       add_products(gather, plan, operands, walk, band, turned, vectors, channels, unit > first,

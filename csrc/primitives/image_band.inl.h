@@ -13,6 +13,8 @@ namespace {
 /// Output positions of one image, `columns` of every phase.
 struct Rectangle {
   std::int64_t image, row, rows, column, columns;
+
+  Rectangle of_image(std::int64_t other) const { return {other, row, rows, column, columns}; }
 };
 
 /// How the outputs are cut into rectangles, and how a rectangle's band lies in memory; the same for all of
@@ -291,6 +293,21 @@ FASTDL_INLINE const T* band_of(const Gather& gather, const BandPlan& plan, const
            at.row * gather.h.step * gather.source.row + at.column;
   copy_band(gather, plan, at, source, begin, end, scratch);
   return scratch;
+}
+
+/// How far the band of the next image is; `size`: of a copy.
+FASTDL_INLINE std::int64_t band_distance(const Gather& gather, const BandPlan& plan, std::int64_t size) {
+  return plan.direct ? gather.source.image : size;
+}
+
+/// band_of for the same rectangle of `images` images, from that of `at` on.
+template <class T>
+FASTDL_INLINE const T* bands_of(const Gather& gather, const BandPlan& plan, const Rectangle& at,
+                                std::int64_t images, const T* source, std::int64_t begin, std::int64_t end,
+                                T* scratch, std::int64_t size) {
+  for (std::int64_t i = 1; i < images; ++i)
+    band_of(gather, plan, at.of_image(at.image + i), source, begin, end, scratch + i * size);
+  return band_of(gather, plan, at, source, begin, end, scratch);
 }
 
 /// Where a rectangle's results go: the position of its first output, and how far the next are.
